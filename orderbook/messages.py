@@ -1,0 +1,250 @@
+"""The messages between the rooms: immutable records with one encode and one decode each.
+
+JSON, flat numeric arrays, a schema version in each. Times are integers in milliseconds since the Unix epoch.
+A value that is undefined is null, never 0 or NaN.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeVar, cast
+
+import msgspec
+
+from orderbook.errors import UnreadableMessage
+from orderbook.metrics import WINDOW_COLUMNS
+
+SCHEMA_VERSION: Final = 1
+
+T = TypeVar("T")
+
+BookState = Literal["syncing", "live", "resyncing", "stale"]
+Aggressor = Literal["buy", "sell"]
+AlertStatus = Literal["FIRING", "ESCALATED", "RECOVERING", "RESOLVED", "SUPPRESSED", "MATCHED"]
+Severity = Literal["medium", "high"]
+
+
+class Book(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="book"):
+    """The top of a local book after one applied diff (topic raw, key symbol).
+
+    Arrays hold at most DEPTH_LEVELS entries, best first: bids descending, asks ascending in price. Only a book in
+    state live is published. `event_time_ms` never goes back for a symbol.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    venue: str
+    symbol: str
+    event_time_ms: int
+    receive_time_ms: int
+    update_id: int
+    bid_price: list[float]
+    bid_qty: list[float]
+    ask_price: list[float]
+    ask_qty: list[float]
+    state: BookState
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="heartbeat"):
+    """A symbol's sign of life (topic raw, key symbol): every second, also when its market is silent.
+
+    It moves the symbol's event time on, and carries the trust in its book and counters since the process started.
+    An empty `symbol` is the clock of a partition no symbol lives in.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    venue: str
+    symbol: str
+    event_time_ms: int
+    receive_time_ms: int
+    update_id: int | None
+    state: BookState
+    reason: str | None
+    books: int
+    gaps: int
+    resyncs: int
+    oracle_checks: int
+    oracle_mismatches: int
+    held_back: int
+    unreadable: int
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="trade"):
+    """One trade (topic trades, key symbol). `aggressor` is the side that took liquidity."""
+
+    schema_version: int = SCHEMA_VERSION
+    venue: str
+    symbol: str
+    event_time_ms: int
+    receive_time_ms: int
+    trade_id: int
+    trade_time_ms: int
+    price: float
+    quantity: float
+    aggressor: Aggressor
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dead_letter"):
+    """What could not be read (topic dead_letter): the reason, where it came from, and the text itself."""
+
+    schema_version: int = SCHEMA_VERSION
+    venue: str
+    origin: str
+    receive_time_ms: int
+    reason: str
+    payload: str
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="alert"):
+    """One step of an alert episode (topic alerts, key symbol).
+
+    `alert_id` is the same for every step of an episode and for every replay; `step` counts from 0 within it.
+    `onset_time_ms` is when the condition began, `event_time_ms` the record that made this step. `side` is the side
+    that presses (`bid`, `ask`) or null where a rule has none. `value` is the rule's quantity at this step, `peak` its
+    largest since the onset, both signed positive for the side. MATCHED is a happening without a duration.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    venue: str
+    symbol: str
+    alert_id: str
+    step: int
+    rule: str
+    side: Literal["bid", "ask"] | None
+    status: AlertStatus
+    severity: Severity
+    event_time_ms: int
+    onset_time_ms: int
+    value: float
+    peak: float
+    threshold: float
+    reason: str | None = None
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The metrics of one book (topic metrics, key symbol); definitions in `orderbook.metrics`.
+
+    Depths are sums over the top CALCULATE_DEPTH levels, in base currency; `spread_baseline` is the mean spread of the
+    symbol's last SPREAD_BASELINE_UPDATES books, this one included, in quote currency.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    venue: str
+    symbol: str
+    event_time_ms: int
+    receive_time_ms: int
+    update_id: int
+    state: BookState
+    best_bid: float | None
+    best_bid_qty: float | None
+    best_ask: float | None
+    best_ask_qty: float | None
+    bid_depth: float | None
+    ask_depth: float | None
+    bid_weighted_depth: float | None
+    ask_weighted_depth: float | None
+    spread_baseline: float | None
+    imbalance_ratio: float | None
+    weighted_imbalance: float | None
+    vtob_ratio: float | None
+    spread: float | None
+    spread_bps: float | None
+    mid: float | None
+
+
+class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What a window says besides its statistics."""
+
+    schema_version: int = SCHEMA_VERSION
+    venue: str
+    symbol: str
+    window_start_ms: int
+    window_end_ms: int
+    updates: int
+    first_update_id: int
+    last_update_id: int
+
+
+class Window(_WindowHead, frozen=True, kw_only=True):
+    """One closed event-time window [start, end) of one symbol (topic processed, key symbol).
+
+    `updates` books fell into it, the first and the last with the update ids given. `values` holds the statistics in
+    the order of `orderbook.metrics.WINDOW_COLUMNS`; on the wire each stands under its own name.
+    """
+
+    values: tuple[float | None, ...]
+
+
+_WindowOnTheWire = cast(
+    "type[_WindowHead]",
+    msgspec.defstruct(
+        "_WindowOnTheWire",
+        [(name, float | None) for name in WINDOW_COLUMNS],
+        bases=(_WindowHead,),
+        frozen=True,
+        kw_only=True,
+    ),
+)
+
+
+RawMessage = Book | Heartbeat
+IngestMessage = Book | Heartbeat | Trade | DeadLetter
+
+_encoder = msgspec.json.Encoder()
+_raw_decoder: msgspec.json.Decoder[RawMessage] = msgspec.json.Decoder(RawMessage)
+_metrics_decoder = msgspec.json.Decoder(Metrics)
+_window_decoder = msgspec.json.Decoder(_WindowOnTheWire)
+_trade_decoder = msgspec.json.Decoder(Trade)
+_alert_decoder = msgspec.json.Decoder(Alert)
+_dead_letter_decoder = msgspec.json.Decoder(DeadLetter)
+
+
+def encode(message: IngestMessage | Alert) -> bytes:
+    """Return the message's JSON."""
+    return _encoder.encode(message)
+
+
+def decode_raw(payload: bytes) -> RawMessage:
+    """Read a record of topic raw; raises UnreadableMessage."""
+    return _decode(_raw_decoder, payload)
+
+
+def decode_trade(payload: bytes) -> Trade:
+    """Read a record of topic trades; raises UnreadableMessage."""
+    return _decode(_trade_decoder, payload)
+
+
+def decode_metrics(payload: bytes) -> Metrics:
+    """Read a record of topic metrics; raises UnreadableMessage."""
+    return _decode(_metrics_decoder, payload)
+
+
+def decode_window(payload: bytes) -> Window:
+    """Read a record of topic processed; raises UnreadableMessage."""
+    wire = _decode(_window_decoder, payload)
+    return Window(
+        schema_version=wire.schema_version,
+        venue=wire.venue,
+        symbol=wire.symbol,
+        window_start_ms=wire.window_start_ms,
+        window_end_ms=wire.window_end_ms,
+        updates=wire.updates,
+        first_update_id=wire.first_update_id,
+        last_update_id=wire.last_update_id,
+        values=tuple(getattr(wire, name) for name in WINDOW_COLUMNS),
+    )
+
+
+def decode_alert(payload: bytes) -> Alert:
+    """Read a record of topic alerts; raises UnreadableMessage."""
+    return _decode(_alert_decoder, payload)
+
+
+def decode_dead_letter(payload: bytes) -> DeadLetter:
+    """Read a record of topic dead_letter; raises UnreadableMessage."""
+    return _decode(_dead_letter_decoder, payload)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
+    try:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+        raise UnreadableMessage(f"{unreadable}: {payload[:200]!r}") from None

@@ -1,0 +1,1 @@
+"""What every process of the product does alike: logging, saying that it is ready, ending when asked to."""
