@@ -1,1 +1,1 @@
-"""Placeholder docstring, replaced with the room."""
+"""The outside world, inwards: exchanges, the exchange simulator, recordings and Kafka."""

@@ -1,1 +1,1 @@
-"""Placeholder docstring, replaced with the room."""
+"""The flows: wiring only. What is wired stands in connectors, sinks and orderbook."""

@@ -10,6 +10,9 @@ ACTIVE_ALERTS: Final = "orderbook:alerts:active"
 RECENT_ALERTS: Final = "orderbook:alerts:recent"
 """Capped stream: every step of every episode, field `alert` = JSON."""
 
+OFFSETS: Final = "orderbook:bridge:offsets"
+"""Hash: `topic/partition` to the offset after the last record that took effect here; written with that record."""
+
 
 def latest(symbol: str) -> str:
     """String: JSON of the symbol's newest `messages.Metrics`; expires, so an old value never looks fresh."""

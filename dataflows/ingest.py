@@ -1,0 +1,91 @@
+"""The ingest: exchange, simulator or recording -> books, trades, heartbeats, dead letters -> Kafka.
+
+`python -m bytewax.run dataflows.ingest` runs it by itself; `python -m dataflows ingest` also ends it tidily on
+SIGTERM. Promise: at least once, in order within a symbol; a batch counts as sent when the broker has acknowledged it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import Source
+
+from connectors.binance.rest import RestClient, check_symbols
+from connectors.binance.source import BinanceSource
+from connectors.binance.venues import choose_feed, endpoints_of
+from connectors.kafka.newest import newest_event_time_ms
+from connectors.kafka.sink import KafkaRecordSink
+from connectors.recordings.files import RecordingSummary, summarise
+from connectors.recordings.source import RecordingSource
+from dataflows.routing import router
+from orderbook.errors import SettingsError
+from orderbook.messages import IngestMessage
+from orderbook.settings import Settings, load_settings
+from orderbook.topics import Topics
+from runtime.logs import get_logger
+
+log = get_logger("ingest")
+
+
+def flow() -> Dataflow:
+    """The ingest as the settings say; FEED=auto is resolved here unless whoever started us has done so."""
+    settings = load_settings()
+    choice = choose_feed(settings.feed)
+    log.info("feed_chosen", feed=choice.feed, why=choice.why)
+    settings = settings.model_copy(update={"feed": choice.feed})
+    if settings.feed == "recording":
+        source, symbols = recording_source(settings)
+        return build(settings, source, symbols)
+    endpoints = endpoints_of(settings)
+    check_symbols(settings.symbols, RestClient(endpoints.rest).trading_symbols(), endpoints.venue)
+    live = BinanceSource(
+        endpoints,
+        settings.symbols,
+        depth_levels=settings.depth_levels,
+        snapshot_limit=settings.snapshot_limit,
+    )
+    return build(settings, live, settings.symbols)
+
+
+def build(settings: Settings, source: Source[IngestMessage], symbols: tuple[str, ...]) -> Dataflow:
+    """Wire a source of messages to Kafka. The step ids are state keys: they never change."""
+    ingest = Dataflow("ingest")
+    messages = op.input("exchange", ingest, source)
+    records = op.flat_map("route", messages, router(settings, symbols))
+    op.output("kafka", records, KafkaRecordSink(settings.kafka_bootstrap_servers))
+    return ingest
+
+
+def recording_source(settings: Settings) -> tuple[RecordingSource, tuple[str, ...]]:
+    """The recording of the settings and its symbols; raises SettingsError as `refuse_newer_events` does."""
+    summary = summarise(settings.recording)
+    refuse_newer_events(settings, summary)
+    source = RecordingSource(
+        settings.recording,
+        summary,
+        speed=settings.recording_speed,
+        depth_levels=settings.depth_levels,
+        watermark_delay_ms=settings.watermark_delay_ms,
+    )
+    return source, summary.symbols
+
+
+def refuse_newer_events(settings: Settings, summary: RecordingSummary) -> None:
+    """Raise SettingsError when topic raw holds events that are newer than the recording's first.
+
+    Event time would go back, and the job would drop the recording's windows as late.
+    """
+    raw = Topics(settings.topic_prefix).raw
+    newest = newest_event_time_ms(settings.kafka_bootstrap_servers, raw)
+    if newest is not None and newest >= summary.first_event_time_ms:
+        raise SettingsError(
+            f"{raw} already holds events up to {_utc(newest)}, and the recording begins at "
+            f"{_utc(summary.first_event_time_ms)}: its windows would be late. Stop the stack, run `orderbook clean` "
+            "and start it with FEED=recording, or give the recording a pipeline of its own with TOPIC_PREFIX"
+        )
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")
