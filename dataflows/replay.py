@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from bytewax.testing import run_main
+from bytewax.run import cli_main
 from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -72,7 +72,7 @@ def replay(files: tuple[Path, ...], speed: Speed, settings: Settings, progress: 
         progress=moved,
     )
     try:
-        run_main(build(settings, source, summary.symbols))
+        cli_main(build(settings, source, summary.symbols))
         last_window_end_ms = {
             keeper.symbol: (keeper.last_book_time_ms // WINDOW_MS + 1) * WINDOW_MS
             for keeper in keepers

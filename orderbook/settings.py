@@ -57,9 +57,15 @@ def _known_symbols(symbols: tuple[str, ...]) -> tuple[str, ...]:
     return symbols
 
 
+def _integer(value: object) -> object:
+    """A Literal of numbers takes no string, and the environment holds nothing else."""
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Threshold = Annotated[float, Field(gt=0, le=1)]
 Symbols = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_known_symbols)]
+SnapshotLimit = Annotated[Literal[100, 500, 1000, 5000], BeforeValidator(_integer)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -92,7 +98,7 @@ class Settings(BaseSettings):
     feed: Feed = Field(default="auto", description="auto, binance, binance_us, simulator or recording.")
     recording: Paths = Field(default=(), description="Files of FEED=recording, comma-separated, in order.")
     recording_speed: float | Literal["max"] = Field(default=1.0, description="1 is as recorded; `max` is flat out.")
-    snapshot_limit: Literal[100, 500, 1000, 5000] = Field(default=1000, description="Levels a REST snapshot asks for.")
+    snapshot_limit: SnapshotLimit = Field(default=1000, description="Levels a REST snapshot asks for.")
 
     kafka_bootstrap_servers: str = Field(default="127.0.0.1:19092", description="Kafka or Redpanda, host:port,…")
     kafka_controller_port: Port = Field(default=19093, description="KRaft controller of the embedded broker.")

@@ -1,0 +1,240 @@
+"""The bridge: windows and alerts to the database; metrics, books, heartbeats and alerts to Redis.
+
+`python -m dataflows bridge` runs the two ways apart, so that neither holds back the other; `python -m bytewax.run
+dataflows.bridge` runs them as one flow. Promise: every record of the topics is read at least once, and its effect on
+the stores is as if it were read once (see the sinks). Offsets are kept in a consumer group for each way and committed
+when the stores have the records. What cannot be read goes to topic dead_letter; alerts are judged on the way to the
+database only, so that one bad alert makes one dead letter.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow, Stream
+from psycopg import Connection
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_delay,
+    stop_when_event_set,
+    wait_exponential_jitter,
+)
+
+from connectors.kafka.sink import KafkaRecordSink, OutRecord
+from connectors.kafka.source import Record, TopicSource
+from dataflows.log_ends import log_ends
+from dataflows.pacing import PacedSource
+from orderbook.errors import ServiceUnavailable, UnreadableMessage
+from orderbook.messages import (
+    Alert,
+    DeadLetter,
+    Window,
+    decode_alert,
+    decode_metrics,
+    decode_raw,
+    decode_window,
+    encode,
+)
+from orderbook.settings import Settings, load_settings
+from orderbook.topics import Topics
+from runtime.logs import get_logger
+from runtime.readiness import announce_ready
+from sinks.redis import LiveMessage, Positioned, RedisSink, Retention
+from sinks.timescale import ALERTS, WINDOWS, Session, Table, TimescaleSink, check_storable
+
+POLL_INTERVAL: Final = timedelta(milliseconds=50)
+FULL_BATCH: Final = 1000
+TOPICS_WITHIN_S: Final = 60.0
+UNKNOWN_VENUE: Final = "unknown"
+log = get_logger("bridge")
+
+M = TypeVar("M", Window, Alert)
+T = TypeVar("T")
+
+
+def flow() -> Dataflow:
+    """Both ways in one flow, as the settings say."""
+    return Bridge(load_settings(), threading.Event()).whole()
+
+
+class Bridge:
+    """Both ways of the bridge. The process is ready when both have polled once; setting `ending` ends their flows.
+
+    Building a way waits for its servers, and raises ServiceUnavailable when topics or tables are missing. The step ids
+    name the steps in Bytewax's recovery store: they never change.
+    """
+
+    def __init__(self, settings: Settings, ending: threading.Event) -> None:
+        self._settings = settings
+        self._topics = Topics(settings.topic_prefix)
+        self._ending = ending
+        self._not_yet_polled = {"database", "redis"}
+
+    def ways(self) -> Mapping[str, Callable[[], Dataflow]]:
+        """The two ways, each a flow of its own."""
+        return {"database": self._database_flow, "redis": self._redis_flow}
+
+    def whole(self) -> Dataflow:
+        """Both ways in one flow."""
+        bridge = Dataflow("bridge")
+        self._to_database(bridge)
+        self._to_redis(bridge)
+        return bridge
+
+    def _database_flow(self) -> Dataflow:
+        bridge = Dataflow("bridge_database")
+        self._to_database(bridge)
+        return bridge
+
+    def _redis_flow(self) -> Dataflow:
+        bridge = Dataflow("bridge_redis")
+        self._to_redis(bridge)
+        return bridge
+
+    def _to_database(self, bridge: Dataflow) -> None:
+        topics = self._topics
+        self._topic_ends((topics.processed, topics.alerts))
+        session = Session(self._settings.database_conninfo, application_name="orderbook-bridge", ending=self._ending)
+        session.transaction(_check_tables)
+        session.close()
+        bad_windows = self._table_way("windows", bridge, topics.processed, decode_window, WINDOWS)
+        bad_alerts = self._table_way("alerts", bridge, topics.alerts, decode_alert, ALERTS)
+        self._to_dead_letter("database_dead_letter", op.merge("database_unreadable", bad_windows, bad_alerts))
+
+    def _table_way(
+        self, name: str, bridge: Dataflow, topic: str, decode: Callable[[bytes], M], table: Table[M]
+    ) -> Stream[OutRecord]:
+        """Wire one topic to its table and return the stream of what could not be read."""
+
+        def read(record: Record) -> M | OutRecord:
+            try:
+                message = decode(_value(record))
+                check_storable(message)
+            except UnreadableMessage as unreadable:
+                return self._dead_letter(record, unreadable)
+            return message
+
+        records = op.input(f"database_{name}", bridge, self._paced("database", (topic,)))
+        outcomes = op.map(f"database_decode_{name}", records, read)
+        messages = op.filter_map(f"database_read_{name}", outcomes, _unless_dead_letter)
+        sink = TimescaleSink(self._settings.database_conninfo, table, ending=self._ending)
+        op.output(f"database_store_{name}", messages, sink)
+        return op.filter_map(f"database_unreadable_{name}", outcomes, _if_dead_letter)
+
+    def _to_redis(self, bridge: Dataflow) -> None:
+        settings, topics = self._settings, self._topics
+        decoders: Mapping[str, Callable[[bytes], LiveMessage]] = {
+            topics.metrics: decode_metrics,
+            topics.raw: decode_raw,
+            topics.alerts: decode_alert,
+        }
+        ends = self._topic_ends(tuple(decoders))
+        sink = RedisSink(
+            settings.redis_host,
+            settings.redis_port,
+            settings.redis_password.get_secret_value(),
+            Retention(recent_rows=settings.redis_recent_rows, latest_ttl_s=settings.redis_latest_ttl_s),
+            ending=self._ending,
+        )
+        sink.forget_offsets_beyond(ends)
+
+        def read(record: Record) -> Positioned | OutRecord | None:
+            try:
+                payload = _value(record)
+                message = decoders[record.topic](payload)
+            except UnreadableMessage as unreadable:
+                return None if record.topic == topics.alerts else self._dead_letter(record, unreadable)
+            return Positioned(f"{record.topic}/{record.partition}", record.offset, message, payload)
+
+        records = op.input("redis_records", bridge, self._paced("redis", tuple(decoders)))
+        outcomes: Stream[Positioned | OutRecord] = op.filter_map("redis_decode", records, read)
+        messages: Stream[Positioned] = op.filter_map("redis_read", outcomes, _unless_dead_letter)
+        op.output("redis_store", messages, sink)
+        self._to_dead_letter("redis_dead_letter", op.filter_map("redis_unreadable", outcomes, _if_dead_letter))
+
+    def _paced(self, way: str, topics: Sequence[str]) -> PacedSource[Record, int]:
+        source = TopicSource(
+            self._settings.kafka_bootstrap_servers,
+            topics,
+            group=group(self._settings, way),
+            batch_size=FULL_BATCH,
+        )
+        return PacedSource(
+            source,
+            interval=POLL_INTERVAL,
+            full_batch=FULL_BATCH,
+            ending=self._ending,
+            polled=lambda: self._has_polled(way),
+        )
+
+    def _to_dead_letter(self, step_id: str, letters: Stream[OutRecord]) -> None:
+        op.output(step_id, letters, KafkaRecordSink(self._settings.kafka_bootstrap_servers))
+
+    def _dead_letter(self, record: Record, unreadable: UnreadableMessage) -> OutRecord:
+        origin = f"{record.topic}/{record.partition}@{record.offset}"
+        log.warning("unreadable_record", origin=origin, reason=str(unreadable))
+        letter = DeadLetter(
+            venue=UNKNOWN_VENUE,
+            origin=origin,
+            receive_time_ms=max(record.timestamp_ms, 0),
+            reason=str(unreadable),
+            payload=(record.value or b"").decode(errors="replace"),
+        )
+        return OutRecord(self._topics.dead_letter, record.key, encode(letter))
+
+    def _topic_ends(self, topics: Sequence[str]) -> dict[str, int]:
+        """Return where the topics end, waiting for a broker that is still starting."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(ServiceUnavailable),
+            wait=wait_exponential_jitter(initial=0.2, max=2),
+            stop=stop_when_event_set(self._ending) | stop_after_delay(TOPICS_WITHIN_S),
+            sleep=sleep_using_event(self._ending),
+            before_sleep=_say_waiting,
+            reraise=True,
+        )
+        return retrying(log_ends, self._settings.kafka_bootstrap_servers, topics)
+
+    def _has_polled(self, way: str) -> None:
+        if way in self._not_yet_polled:
+            self._not_yet_polled.discard(way)
+            log.info("way_open", way=way)
+            if not self._not_yet_polled:
+                announce_ready()
+
+
+def group(settings: Settings, way: str) -> str:
+    """Name of the consumer group of a way, `database` or `redis`: its lag is how far the store is behind."""
+    return f"{settings.topic_prefix}.bridge.{way}"
+
+
+def _value(record: Record) -> bytes:
+    if record.value is None:
+        raise UnreadableMessage("the record has no value")
+    return record.value
+
+
+def _check_tables(connection: Connection) -> None:
+    for table in (WINDOWS.name, ALERTS.name):
+        found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
+        if found is None or found[0] is None:
+            raise ServiceUnavailable(f"the database has no table {table} yet: run `python -m migrations up`")
+
+
+def _if_dead_letter(outcome: object) -> OutRecord | None:
+    return outcome if isinstance(outcome, OutRecord) else None
+
+
+def _unless_dead_letter(outcome: T | OutRecord) -> T | None:
+    return None if isinstance(outcome, OutRecord) else outcome
+
+
+def _say_waiting(attempt: RetryCallState) -> None:
+    reason = attempt.outcome.exception() if attempt.outcome is not None else None
+    log.info("waiting_for_topics", attempt=attempt.attempt_number, reason=str(reason))

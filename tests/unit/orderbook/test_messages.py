@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orderbook.errors import UnreadableMessage
+from orderbook.messages import Book, Heartbeat, decode_raw, decode_trade, decode_window, encode
+from orderbook.metrics import METRICS, WINDOW_COLUMNS
+
+BOOK = Book(
+    venue="simulator",
+    symbol="BTCUSDT",
+    event_time_ms=1,
+    receive_time_ms=2,
+    update_id=3,
+    bid_price=[10.5],
+    bid_qty=[1.0],
+    ask_price=[11.0],
+    ask_qty=[2.0],
+    state="live",
+)
+
+
+def test_a_book_is_flat_json_with_a_schema_version() -> None:
+    assert json.loads(encode(BOOK)) == {
+        "type": "book",
+        "schema_version": 1,
+        "venue": "simulator",
+        "symbol": "BTCUSDT",
+        "event_time_ms": 1,
+        "receive_time_ms": 2,
+        "update_id": 3,
+        "bid_price": [10.5],
+        "bid_qty": [1.0],
+        "ask_price": [11.0],
+        "ask_qty": [2.0],
+        "state": "live",
+    }
+    assert decode_raw(encode(BOOK)) == BOOK
+
+
+def test_the_two_kinds_of_raw_messages_are_told_apart() -> None:
+    assert isinstance(decode_raw(encode(BOOK)), Book)
+    heartbeat = json.loads(encode(BOOK)) | {
+        "type": "heartbeat",
+        "update_id": None,
+        "reason": None,
+        **dict.fromkeys(
+            ("books", "gaps", "resyncs", "oracle_checks", "oracle_mismatches", "held_back", "unreadable"), 0
+        ),
+    }
+    assert isinstance(decode_raw(json.dumps(heartbeat).encode()), Heartbeat)
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"[]", b'{"type":"trade"}', b'{"type":"book","symbol":1}', b"\xff"])
+def test_other_bytes_are_refused_with_what_they_were(payload: bytes) -> None:
+    with pytest.raises(UnreadableMessage, match=r".+: b'"):
+        decode_raw(payload)
+
+
+def test_a_window_reads_each_statistic_from_its_own_column() -> None:
+    head = {
+        "schema_version": 1,
+        "venue": "simulator",
+        "symbol": "BTCUSDT",
+        "window_start_ms": 0,
+        "window_end_ms": 1000,
+        "updates": 10,
+        "first_update_id": 1,
+        "last_update_id": 10,
+    }
+    columns = {name: float(number) for number, name in enumerate(WINDOW_COLUMNS)}
+    columns_reversed = dict(reversed((head | columns).items()))
+    window = decode_window(json.dumps(columns_reversed).encode())
+    assert window.values == tuple(map(float, range(len(WINDOW_COLUMNS))))
+    with pytest.raises(UnreadableMessage, match="mid_mean"):
+        decode_window(
+            json.dumps({name: value for name, value in columns_reversed.items() if name != "mid_mean"}).encode()
+        )
+
+
+def test_a_trade_without_its_aggressor_is_refused() -> None:
+    with pytest.raises(UnreadableMessage, match="aggressor"):
+        decode_trade(
+            b'{"type":"trade","venue":"x","symbol":"B","event_time_ms":1,"receive_time_ms":1,"trade_id":1,'
+            b'"trade_time_ms":1,"price":1.0,"quantity":1.0}'
+        )
+
+
+def test_each_metric_stands_once_in_the_catalogue() -> None:
+    names = [metric.name for metric in METRICS]
+    assert len(set(names)) == len(names)
+    assert all(metric.definition and metric.unit and metric.source and metric.sql for metric in METRICS)
