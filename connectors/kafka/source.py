@@ -17,6 +17,7 @@ from typing import Any
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from orderbook.errors import ServiceUnavailable
 from runtime.logs import get_logger
@@ -95,8 +96,8 @@ class TopicSource(FixedPartitionedSource[Record, int]):
         consumer = Consumer(self._config)
         start = resume_state
         if start is None:
-            [committed] = consumer.committed([TopicPartition(topic, int(partition))], timeout=METADATA_TIMEOUT_S)
-            start = committed.offset if committed.offset >= 0 else (OFFSET_END if self._tail else OFFSET_BEGINNING)
+            committed = committed_offset(consumer, TopicPartition(topic, int(partition)))
+            start = committed if committed >= 0 else (OFFSET_END if self._tail else OFFSET_BEGINNING)
         log.info("partition_opened", step=step_id, topic=topic, partition=int(partition), offset=start)
         return TopicPartitionReader(
             consumer, TopicPartition(topic, int(partition), start), self._batch_size, resume_state=resume_state
@@ -163,6 +164,18 @@ class TopicPartitionReader(StatefulSourcePartition[Record, int]):
             offsets=[TopicPartition(self._start.topic, self._start.partition, offset)], asynchronous=True
         )
         self._committed = offset
+
+
+@retry(  # the first request of a new group meets a coordinator that is still being found
+    retry=retry_if_exception_type(KafkaException),
+    stop=stop_after_delay(30),
+    wait=wait_exponential(multiplier=0.05, max=1),
+    reraise=True,
+)
+def committed_offset(consumer: Consumer, partition: TopicPartition) -> int:
+    """The group's committed offset of a partition, negative where there is none."""
+    [committed] = consumer.committed([partition], timeout=METADATA_TIMEOUT_S)
+    return committed.offset
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:

@@ -43,6 +43,7 @@ def create_topics(settings: Settings) -> list[str]:
                     raise ServiceUnavailable(f"topic {name} could not be created: {refused.args[0].str()}") from None
             else:
                 created.append(name)
+        _wait_for_leaders(admin, created)
     return created
 
 
@@ -57,3 +58,17 @@ def _present(admin: AdminClient, servers: str) -> set[str]:
         return set(admin.list_topics(timeout=5).topics)
     except KafkaException as unreachable:
         raise ServiceUnavailable(f"Kafka at {servers} does not answer: {unreachable.args[0].str()}") from None
+
+
+@retry(
+    retry=retry_if_exception_type(ServiceUnavailable),
+    stop=stop_after_delay(WAIT_FOR_BROKER_S),
+    wait=wait_exponential(multiplier=0.05, max=1),
+    reraise=True,
+)
+def _wait_for_leaders(admin: AdminClient, names: list[str]) -> None:
+    """Return when every partition of the new topics can be read and written."""
+    known = admin.list_topics(timeout=5).topics
+    for name in names:
+        if name not in known or any(partition.leader < 0 for partition in known[name].partitions.values()):
+            raise ServiceUnavailable(f"topic {name} has no leader yet")
