@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from orderbook.errors import DeliveryFailed
 from runtime.logs import get_logger
@@ -77,6 +77,9 @@ class CheckedProducer:
                 )
             except BufferError:
                 self._producer.poll(0.1)  # the queue is full: let the broker take some
+            except KafkaException as refused:
+                self._failed = self._failed or refused.args[0]
+                return
             else:
                 return
 
