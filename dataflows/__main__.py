@@ -15,10 +15,11 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 @app.command()
 def ingest() -> None:
     """Exchange, simulator or recording to Kafka."""
-    from dataflows.ingest import flow  # noqa: PLC0415 - each command loads its own libraries only
-    from dataflows.running import run_here  # noqa: PLC0415
+    from dataflows.ingest import flow_until  # noqa: PLC0415 - each command loads its own libraries only
+    from dataflows.running import run_apart  # noqa: PLC0415
 
-    _end_with(lambda: run_here("ingest", flow))
+    ending = threading.Event()
+    _end_with(lambda: run_apart({"ingest": lambda: flow_until(ending)}, ending))
 
 
 @app.command()

@@ -6,6 +6,7 @@ SIGTERM. Promise: at least once, in order within a symbol; a batch counts as sen
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 
 import bytewax.operators as op
@@ -19,6 +20,7 @@ from connectors.kafka.newest import newest_event_time_ms
 from connectors.kafka.sink import KafkaRecordSink
 from connectors.recordings.files import RecordingSummary, summarise
 from connectors.recordings.source import RecordingSource
+from dataflows.ending import EndingSource
 from dataflows.routing import router
 from orderbook.errors import SettingsError
 from orderbook.messages import IngestMessage
@@ -30,14 +32,22 @@ log = get_logger("ingest")
 
 
 def flow() -> Dataflow:
-    """The ingest as the settings say; FEED=auto is resolved here unless whoever started us has done so."""
+    """The ingest as the settings say, until it is interrupted."""
+    return flow_until(threading.Event())
+
+
+def flow_until(ending: threading.Event) -> Dataflow:
+    """The ingest as the settings say, until `ending` is set.
+
+    FEED=auto is resolved here unless whoever started us has done so.
+    """
     settings = load_settings()
     choice = choose_feed(settings.feed)
     log.info("feed_chosen", feed=choice.feed, why=choice.why)
     settings = settings.model_copy(update={"feed": choice.feed})
     if settings.feed == "recording":
-        source, symbols = recording_source(settings)
-        return build(settings, source, symbols)
+        recorded, symbols = recording_source(settings)
+        return build(settings, EndingSource(recorded, ending), symbols)
     endpoints = endpoints_of(settings)
     check_symbols(settings.symbols, RestClient(endpoints.rest).trading_symbols(), endpoints.venue)
     live = BinanceSource(
@@ -46,7 +56,7 @@ def flow() -> Dataflow:
         depth_levels=settings.depth_levels,
         snapshot_limit=settings.snapshot_limit,
     )
-    return build(settings, live, settings.symbols)
+    return build(settings, EndingSource(live, ending), settings.symbols)
 
 
 def build(settings: Settings, source: Source[IngestMessage], symbols: tuple[str, ...]) -> Dataflow:
