@@ -35,6 +35,14 @@ class TopicReader:
             self.keys.append(key)
         return len(self.rows)
 
+    def read_all(self) -> list[dict[str, Any]]:
+        """Read until nothing more has arrived for a second, and return every row."""
+        before = -1
+        while before < len(self.rows):
+            before = len(self.rows)
+            self.read(1.0)
+        return self.rows
+
     def read_until(
         self, enough: Callable[[list[dict[str, Any]]], bool], within_s: float = 60.0
     ) -> list[dict[str, Any]]:
