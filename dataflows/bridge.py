@@ -29,6 +29,7 @@ from tenacity import (
 
 from connectors.kafka.sink import KafkaRecordSink, OutRecord
 from connectors.kafka.source import Record, TopicSource
+from dataflows.ending import EndingSource
 from dataflows.log_ends import log_ends
 from dataflows.pacing import PacedSource
 from orderbook.errors import ServiceUnavailable, UnreadableMessage
@@ -121,7 +122,7 @@ class Bridge:
                 return self._dead_letter(record, unreadable)
             return message
 
-        records = op.input(f"database_{name}", bridge, self._paced("database", (topic,)))
+        records = op.input(f"database_{name}", bridge, self._records("database", (topic,)))
         outcomes = op.map(f"database_decode_{name}", records, read)
         messages = op.filter_map(f"database_read_{name}", outcomes, _unless_dead_letter)
         sink = TimescaleSink(self._settings.database_conninfo, table, ending=self._ending)
@@ -153,26 +154,21 @@ class Bridge:
                 return None if record.topic == topics.alerts else self._dead_letter(record, unreadable)
             return Positioned(f"{record.topic}/{record.partition}", record.offset, message, payload)
 
-        records = op.input("redis_records", bridge, self._paced("redis", tuple(decoders)))
+        records = op.input("redis_records", bridge, self._records("redis", tuple(decoders)))
         outcomes: Stream[Positioned | OutRecord] = op.filter_map("redis_decode", records, read)
         messages: Stream[Positioned] = op.filter_map("redis_read", outcomes, _unless_dead_letter)
         op.output("redis_store", messages, sink)
         self._to_dead_letter("redis_dead_letter", op.filter_map("redis_unreadable", outcomes, _if_dead_letter))
 
-    def _paced(self, way: str, topics: Sequence[str]) -> PacedSource[Record, int]:
+    def _records(self, way: str, topics: Sequence[str]) -> EndingSource[Record, int]:
         source = TopicSource(
             self._settings.kafka_bootstrap_servers,
             topics,
             group=group(self._settings, way),
             batch_size=FULL_BATCH,
         )
-        return PacedSource(
-            source,
-            interval=POLL_INTERVAL,
-            full_batch=FULL_BATCH,
-            ending=self._ending,
-            polled=lambda: self._has_polled(way),
-        )
+        paced = PacedSource(source, interval=POLL_INTERVAL, full_batch=FULL_BATCH, polled=lambda: self._has_polled(way))
+        return EndingSource(paced, self._ending)
 
     def _to_dead_letter(self, step_id: str, letters: Stream[OutRecord]) -> None:
         op.output(step_id, letters, KafkaRecordSink(self._settings.kafka_bootstrap_servers))
@@ -193,7 +189,7 @@ class Bridge:
         """Return where the topics end, waiting for a broker that is still starting."""
         retrying = Retrying(
             retry=retry_if_exception_type(ServiceUnavailable),
-            wait=wait_exponential_jitter(initial=0.2, max=2),
+            wait=wait_exponential_jitter(multiplier=0.2, max=2, jitter=0.1),
             stop=stop_when_event_set(self._ending) | stop_after_delay(TOPICS_WITHIN_S),
             sleep=sleep_using_event(self._ending),
             before_sleep=_say_waiting,

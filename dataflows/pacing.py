@@ -7,7 +7,6 @@ written. While a sink writes, the next batch grows by itself.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -21,7 +20,7 @@ S = TypeVar("S")
 class PacedSource(FixedPartitionedSource[X, S]):
     """Another source, each partition of it polled once every `interval`, and at once after a batch of `full_batch`.
 
-    Ends (as at the end of its input) when `ending` is set. `polled` is called after each poll that did not fail.
+    `polled` is called after each poll that did not fail.
     """
 
     def __init__(
@@ -30,13 +29,11 @@ class PacedSource(FixedPartitionedSource[X, S]):
         *,
         interval: timedelta,
         full_batch: int,
-        ending: threading.Event,
         polled: Callable[[], None],
     ) -> None:
         self._source = source
         self._interval = interval
         self._full_batch = full_batch
-        self._ending = ending
         self._polled = polled
 
     def list_parts(self) -> list[str]:
@@ -46,7 +43,7 @@ class PacedSource(FixedPartitionedSource[X, S]):
     def build_part(self, step_id: str, for_part: str, resume_state: S | None) -> PacedPartition[X, S]:
         """Build the other source's partition at its place."""
         partition = self._source.build_part(step_id, for_part, resume_state)
-        return PacedPartition(partition, self._interval, self._full_batch, self._ending, self._polled)
+        return PacedPartition(partition, self._interval, self._full_batch, self._polled)
 
 
 class PacedPartition(StatefulSourcePartition[X, S]):
@@ -57,20 +54,16 @@ class PacedPartition(StatefulSourcePartition[X, S]):
         partition: StatefulSourcePartition[X, S],
         interval: timedelta,
         full_batch: int,
-        ending: threading.Event,
         polled: Callable[[], None],
     ) -> None:
         self._partition = partition
         self._interval = interval
         self._full_batch = full_batch
-        self._ending = ending
         self._polled = polled
         self._awake = datetime.now(UTC)
 
     def next_batch(self) -> list[X]:
-        """Return the batch that has gathered; raises StopIteration when the process ends."""
-        if self._ending.is_set():
-            raise StopIteration
+        """Return the batch that has gathered."""
         batch = list(self._partition.next_batch())
         self._awake = datetime.now(UTC) + (timedelta(0) if len(batch) >= self._full_batch else self._interval)
         self._polled()

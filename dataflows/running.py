@@ -1,4 +1,8 @@
-"""Running flows as a process that ends tidily: SIGTERM and SIGINT close every source and sink, and the status is 0."""
+"""Running flows as a process that ends tidily on SIGTERM and SIGINT, with status 0.
+
+Each flow runs in a thread of its own, so that none holds back another, and the main thread is free to hear signals.
+Flows are built so that they end when an event is set (`dataflows.ending`): nothing is broken off in mid-batch.
+"""
 
 from __future__ import annotations
 
@@ -22,21 +26,11 @@ END_WITHIN_S: Final = 8.0
 log = get_logger("dataflows")
 
 
-def run_here(name: str, build: Callable[[], Dataflow]) -> int:
-    """Run one flow in this, the main thread, until it ends or KeyboardInterrupt; return the exit status."""
-    try:
-        _run(build)
-    except BaseException as failed:  # noqa: BLE001 - Bytewax wraps KeyboardInterrupt, so the chain is looked through
-        return _status(name, failed)
-    log.info("flow_ended", flow=name)
-    return 0
-
-
 def run_apart(builds: Mapping[str, Callable[[], Dataflow]], ending: threading.Event) -> int:
-    """Run each flow in a thread of its own, so that none holds back another; return the exit status.
+    """Run each flow in a thread of its own and return the exit status: 1 when one of them failed, else 0.
 
-    Sets `ending` when one of them has ended or failed, or at KeyboardInterrupt, and then waits a few seconds for the
-    others: flows are built so that they end when it is set.
+    Sets `ending` when one has ended or failed, or at KeyboardInterrupt, and then waits a few seconds for the others.
+    What a flow could not finish by then is left: its offsets are not committed, so the next start repeats it.
     """
     ended: queue.SimpleQueue[tuple[str, BaseException | None]] = queue.SimpleQueue()
     threads = {
@@ -51,7 +45,7 @@ def run_apart(builds: Mapping[str, Callable[[], Dataflow]], ending: threading.Ev
     except KeyboardInterrupt:
         log.info("ending")
     else:
-        status = 0 if failed is None else _status(name, failed)
+        status = _told(name, failed)
         del threads[name]
     ending.set()
     while threads:
@@ -59,9 +53,12 @@ def run_apart(builds: Mapping[str, Callable[[], Dataflow]], ending: threading.Ev
             name, failed = ended.get(timeout=END_WITHIN_S)
         except queue.Empty:
             log.warning("flows_left_behind", flows=sorted(threads))
-            os._exit(status)  # a thread inside Bytewax cannot be ended from outside; what it did not commit is repeated
+            os._exit(status)  # a thread inside a database call or Bytewax cannot be ended from outside
         del threads[name]
-        log.info("flow_ended", flow=name, unfinished=None if failed is None else _reason(failed))
+        if failed is None:
+            log.info("flow_ended", flow=name)
+        else:
+            log.warning("flow_broken_off", flow=name, reason=_reason(failed))
     return status
 
 
@@ -69,24 +66,19 @@ def _run_and_tell(
     name: str, build: Callable[[], Dataflow], ended: queue.SimpleQueue[tuple[str, BaseException | None]]
 ) -> None:
     try:
-        _run(build)
+        cli_main(build(), workers_per_process=1, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # of Bytewax's core
     except BaseException as failed:  # noqa: BLE001 - the main thread tells what it means
         ended.put((name, failed))
     else:
         ended.put((name, None))
 
 
-def _run(build: Callable[[], Dataflow]) -> None:
-    cli_main(build(), workers_per_process=1, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # of Bytewax's core
-
-
-def _status(name: str, failed: BaseException) -> int:
-    """Say how a flow failed and return the exit status: 0 when it was only asked to end."""
-    chain = _chain(failed)
-    if any(isinstance(error, KeyboardInterrupt) for error in chain):
+def _told(name: str, failed: BaseException | None) -> int:
+    """Say how a flow ended, an error of ours by its sentence and any other with its traceback; return the status."""
+    if failed is None:
         log.info("flow_ended", flow=name)
         return 0
-    if any(isinstance(error, OrderbookError) for error in chain):
+    if any(isinstance(error, OrderbookError) for error in _chain(failed)):
         log.error("flow_failed", flow=name, reason=_reason(failed))
     else:
         log.error("flow_failed", flow=name, exc_info=failed)

@@ -1,1 +1,1 @@
-"""Placeholder docstring, replaced with the room."""
+"""The database's schema: numbered SQL files in `sql/`, and the runner that applies each of them once."""

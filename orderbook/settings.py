@@ -178,10 +178,14 @@ class Settings(BaseSettings):
     @property
     def database_conninfo(self) -> str:
         """The libpq connection string of the service role; holds the password, so it is never logged."""
-        return (
-            f"host={self.database_host} port={self.database_port} dbname={self.database_name} "
-            f"user={self.database_user} password={self.database_password.get_secret_value()}"
-        )
+        parts = {
+            "host": self.database_host,
+            "port": str(self.database_port),
+            "dbname": self.database_name,
+            "user": self.database_user,
+            "password": self.database_password.get_secret_value(),
+        }
+        return " ".join(f"{name}={_conninfo_value(value)}" for name, value in parts.items())
 
     @property
     def simulator_address(self) -> str:
@@ -223,6 +227,12 @@ def settings_in_force(settings: Settings) -> list[SettingInForce]:
             origin = ".env"
         rows.append(SettingInForce(name.upper(), _shown(getattr(settings, name)), origin, field.description or ""))
     return rows
+
+
+def _conninfo_value(value: str) -> str:
+    """Quote a value as libpq reads it, so that a password may hold spaces, quotes and backslashes."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _shown(value: object) -> str:

@@ -1,1 +1,1 @@
-"""Placeholder docstring, replaced with the room."""
+"""The live dashboard: who presses in each market, how hard, since when, and whether to believe it."""

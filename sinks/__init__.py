@@ -1,1 +1,1 @@
-"""Placeholder docstring, replaced with the room."""
+"""The outside, outwards: where messages are kept. Each sink says what it promises."""

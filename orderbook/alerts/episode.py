@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from orderbook.messages import AlertStatus, Severity
+
 if TYPE_CHECKING:
     from orderbook.alerts.thresholds import Thresholds
-    from orderbook.messages import AlertStatus, Severity
 
 Phase = Literal["inactive", "pending", "firing", "recovering"]
 

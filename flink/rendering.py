@@ -1,0 +1,220 @@
+"""The job's SQL: the files of `flink/sql` with the settings and the metric catalogue put in."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from string import Template
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from orderbook.alerts import BASELINE_WARM_UP_BOOKS, AlertRules
+from orderbook.errors import SettingsError
+from orderbook.messages import SCHEMA_VERSION, Alert, Metrics, Window
+from orderbook.metrics import METRICS, WINDOW_STATISTICS
+from orderbook.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orderbook.settings import Settings
+
+STATEMENTS: Final = (
+    "raw",
+    "records",
+    "measured",
+    "books",
+    "alert_records",
+    "metrics",
+    "processed",
+    "alerts",
+    "insert_metrics",
+    "insert_processed",
+    "insert_alerts",
+)
+"""The files of `flink/sql`, in the order in which the job uses them. New INSERTs go last: state keeps its operator."""
+
+_AGGREGATES: Final = {
+    "first": "FIRST_VALUE",
+    "last": "LAST_VALUE",
+    "min": "MIN",
+    "max": "MAX",
+    "mean": "AVG",
+}
+_SQL_TYPES: Final = {
+    msgspec.inspect.IntType: "BIGINT",
+    msgspec.inspect.FloatType: "DOUBLE",
+    msgspec.inspect.StrType: "STRING",
+    msgspec.inspect.LiteralType: "STRING",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of an output table: a message's field and its SQL type (STRING, BIGINT or DOUBLE)."""
+
+    name: str
+    sql_type: str
+
+
+@dataclass(frozen=True)
+class JobSql:
+    """The rendered statements by file name, and the rules the alerts go by."""
+
+    statements: dict[str, str]
+    rules: AlertRules
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with any statement or rule.
+
+        State is kept under it: a changed formula would otherwise go on from the old one's state without a word.
+        """
+        text = "\n;\n".join(f"{name}\n{self.statements[name]}" for name in STATEMENTS)
+        return hashlib.sha256(f"{text}\n{self.rules}".encode()).hexdigest()[:16]
+
+    def script(self) -> str:
+        """Return every statement under its file's name, for a person to read."""
+        return "\n".join(f"-- {name}.sql\n{self.statements[name]};\n" for name in STATEMENTS)
+
+
+def render(settings: Settings) -> JobSql:
+    """Return the job's SQL under `settings`.
+
+    Raises SettingsError where a text would break out of its SQL literal.
+    """
+    values = _values(settings)
+    statements = {name: _statement(name, values) for name in STATEMENTS}
+    return JobSql(statements, AlertRules.of_settings(settings))
+
+
+def alert_columns() -> tuple[Column, ...]:
+    """The columns of the alerts table: the tag and the fields of `orderbook.messages.Alert`, in their order."""
+    return (Column("type", "STRING"), *_columns(Alert))
+
+
+def _statement(name: str, values: dict[str, str]) -> str:
+    text = resources.files("flink").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    return Template(text).substitute(values).strip()
+
+
+def _values(settings: Settings) -> dict[str, str]:
+    topics = Topics(settings.topic_prefix)
+    quantities = _quantities(settings.calculate_depth)
+    baseline = settings.spread_baseline_updates
+    return {
+        "bootstrap_servers": _literal("KAFKA_BOOTSTRAP_SERVERS", settings.kafka_bootstrap_servers),
+        "group_id": _literal("TOPIC_PREFIX", f"{settings.topic_prefix}-flink"),
+        "topic_raw": _literal("TOPIC_PREFIX", topics.raw),
+        "topic_metrics": _literal("TOPIC_PREFIX", topics.metrics),
+        "topic_processed": _literal("TOPIC_PREFIX", topics.processed),
+        "topic_alerts": _literal("TOPIC_PREFIX", topics.alerts),
+        "watermark_delay_s": f"{settings.watermark_delay_ms / 1000:.3f}",
+        "sink_options": _sink_options(settings),
+        "readable": _READABLE,
+        "quantity_expressions": _listed(f"{expression} AS {name}" for name, expression in quantities.items()),
+        "quantity_columns": _listed(quantities),
+        "metric_expressions": _listed(f"{metric.sql} AS {metric.name}" for metric in METRICS),
+        "null_columns": _listed(["CAST(NULL AS DOUBLE)"] * len(quantities)),
+        "baseline_preceding": str(baseline - 1),
+        "warm_up_books": str(min(BASELINE_WARM_UP_BOOKS, baseline)),
+        "metrics_columns": _declared(_columns(Metrics)),
+        "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),
+        "processed_columns": _declared((*_window_head(), *(Column(name, "DOUBLE") for name in _STATISTICS))),
+        "window_head": _listed(_WINDOW_HEAD[column.name] for column in _window_head()),
+        "statistics": _listed(_STATISTICS.values()),
+        "alerts_columns": _declared(alert_columns()),
+    }
+
+
+_READABLE: Final = (
+    "symbol <> '' AND venue IS NOT NULL AND `state` IS NOT NULL "
+    "AND event_time_ms IS NOT NULL AND receive_time_ms IS NOT NULL"
+)
+
+_STATISTICS: Final = {
+    f"{metric.name}_{statistic}": f"{_AGGREGATES[statistic]}({metric.name})"
+    for metric in METRICS
+    for statistic in WINDOW_STATISTICS
+}
+
+_WINDOW_HEAD: Final = {
+    "schema_version": str(SCHEMA_VERSION),
+    "venue": "venue",
+    "symbol": "symbol",
+    # A window's books tell its borders exactly, as integers: a TIMESTAMP would pass through 32-bit seconds.
+    "window_start_ms": "MIN(event_time_ms) - MOD(MIN(event_time_ms), 1000)",
+    "window_end_ms": "MIN(event_time_ms) - MOD(MIN(event_time_ms), 1000) + 1000",
+    "updates": "COUNT(*)",
+    "first_update_id": "FIRST_VALUE(update_id)",
+    "last_update_id": "LAST_VALUE(update_id)",
+}
+
+
+def _quantities(depth: int) -> dict[str, str]:
+    """The columns the metric catalogue reads, each with its SQL over the book's arrays."""
+    expressions = {
+        "best_bid": "bid_price[1]",
+        "best_bid_qty": "bid_qty[1]",
+        "best_ask": "ask_price[1]",
+        "best_ask_qty": "ask_qty[1]",
+    }
+    for side in ("bid", "ask"):
+        levels = [f"COALESCE({side}_qty[{level}], 0)" for level in range(1, depth + 1)]
+        expressions[f"{side}_depth"] = " + ".join(levels)
+    for side in ("bid", "ask"):
+        levels = [f"COALESCE({side}_qty[{level}], 0) / {level}" for level in range(1, depth + 1)]
+        expressions[f"{side}_weighted_depth"] = " + ".join(levels)
+    # Beyond an array's end its element is null.
+    two_sided = "bid_price[1] IS NOT NULL AND ask_price[1] IS NOT NULL"
+    return {name: f"CASE WHEN {two_sided} THEN {expression} END" for name, expression in expressions.items()}
+
+
+def _metrics_field(name: str) -> str:
+    return {"schema_version": str(SCHEMA_VERSION), "state": "book_state"}.get(name, name)
+
+
+def _window_head() -> tuple[Column, ...]:
+    return tuple(column for column in _columns(Window, without="values"))
+
+
+def _columns(message: type[msgspec.Struct], *, without: str = "") -> tuple[Column, ...]:
+    described = msgspec.inspect.type_info(message)
+    if not isinstance(described, msgspec.inspect.StructType):
+        raise TypeError(f"{message!r} is not a message")
+    return tuple(Column(field.name, _sql_type(field.type)) for field in described.fields if field.name != without)
+
+
+def _sql_type(described: msgspec.inspect.Type) -> str:
+    if isinstance(described, msgspec.inspect.UnionType):
+        (described,) = (part for part in described.types if not isinstance(part, msgspec.inspect.NoneType))
+    return _SQL_TYPES[type(described)]
+
+
+def _sink_options(settings: Settings) -> str:
+    options = {
+        "connector": "kafka",
+        "properties.bootstrap.servers": _literal("KAFKA_BOOTSTRAP_SERVERS", settings.kafka_bootstrap_servers),
+        "key.format": "raw",
+        "key.fields": "symbol",
+        "value.format": "json",
+        "sink.delivery-guarantee": "at-least-once",
+    }
+    return ",\n  ".join(f"'{name}' = '{value}'" for name, value in options.items())
+
+
+def _literal(setting: str, text: str) -> str:
+    if "'" in text or not text.isprintable():
+        raise SettingsError(f"{setting}={text!r} holds a quote or a control character: leave it out")
+    return text
+
+
+def _declared(columns: tuple[Column, ...]) -> str:
+    return ",\n  ".join(f"`{column.name}` {column.sql_type}" for column in columns)
+
+
+def _listed(expressions: Iterable[str]) -> str:
+    return ",\n  ".join(expressions)

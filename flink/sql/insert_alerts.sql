@@ -1,0 +1,1 @@
+INSERT INTO alerts SELECT * FROM alert_steps

@@ -1,0 +1,4 @@
+INSERT INTO metrics
+SELECT
+  $metrics_fields
+FROM books

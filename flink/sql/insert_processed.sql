@@ -1,0 +1,6 @@
+INSERT INTO processed
+SELECT
+  $window_head,
+  $statistics
+FROM TABLE(TUMBLE(TABLE books, DESCRIPTOR(record_time), INTERVAL '1' SECOND))
+GROUP BY venue, symbol, window_start, window_end

@@ -1,0 +1,28 @@
+-- Topic raw as it arrives: books and heartbeats in one table. Its watermark is taken here, before any filter, so that
+-- every heartbeat moves event time on; there is no idle timeout, which would lose windows in silence.
+CREATE TEMPORARY TABLE raw_records (
+  `type` STRING,
+  venue STRING,
+  symbol STRING,
+  event_time_ms BIGINT,
+  receive_time_ms BIGINT,
+  update_id BIGINT,
+  bid_price ARRAY<DOUBLE>,
+  bid_qty ARRAY<DOUBLE>,
+  ask_price ARRAY<DOUBLE>,
+  ask_qty ARRAY<DOUBLE>,
+  `state` STRING,
+  reason STRING,
+  kafka_partition INT METADATA FROM 'partition' VIRTUAL,
+  kafka_offset BIGINT METADATA FROM 'offset' VIRTUAL,
+  event_time AS TO_TIMESTAMP_LTZ(COALESCE(event_time_ms, 0), 3),
+  WATERMARK FOR event_time AS event_time - INTERVAL '$watermark_delay_s' SECOND
+) WITH (
+  'connector' = 'kafka',
+  'topic' = '$topic_raw',
+  'properties.bootstrap.servers' = '$bootstrap_servers',
+  'properties.group.id' = '$group_id',
+  'scan.startup.mode' = 'earliest-offset',
+  'format' = 'json',
+  'json.ignore-parse-errors' = 'true'
+)

@@ -1,0 +1,43 @@
+export function render({model}) {
+  const root = document.createElement("div")
+  root.className = "headline"
+  const name = make("div", "name", root)
+  const symbol = make("h2", "symbol", name), venue = make("small", "venue", name)
+  const said = make("div", "said", root)
+  const pressure = make("strong", "pressure", said), since = make("span", "since", said)
+  const values = make("dl", "", root)
+  const value = (field, title) => {
+    const pair = make("div", "", values)
+    make("dt", "", pair).textContent = title
+    return make("dd", field, pair)
+  }
+  const imbalance = value("imbalance_text", "Imbalance"), mid = value("mid", "Mid"), spread = value("spread", "Spread, bps")
+  const usual = value("usual_spread", "Usual spread"), age = value("age", "Newest record")
+  const belief = make("p", "belief", root), verdict = make("b", "verdict", belief), ground = make("span", "ground", belief)
+  const alert = make("p", "alert", root)
+  const spans = make("div", "spans", root)
+  spans.setAttribute("role", "group"); spans.setAttribute("aria-label", "Minutes shown")
+  for (const minutes of model.spans) {
+    const button = make("button", "", spans)
+    button.type = "button"; button.textContent = `${minutes} min`; button.dataset.minutes = minutes
+    button.addEventListener("click", () => model.send_msg({span: String(minutes)}))
+  }
+
+  keepDrawn(model, ["row", "span_minutes"], () => {
+    for (const button of spans.children) button.setAttribute("aria-pressed", String(Number(button.dataset.minutes) === model.span_minutes))
+    const row = model.row
+    if (!row.symbol) { setText(symbol, ""); setText(verdict, "Nothing is known yet."); return }
+    const current = isCurrent(row)
+    root.classList.toggle("old", !current)
+    root.dataset.side = row.side
+    setText(symbol, row.symbol); setText(venue, row.venue)
+    setText(pressure, row.pressure); setText(since, current ? sinceText(row) : "")
+    setText(imbalance, row.imbalance_text); setText(mid, row.mid); setText(spread, row.spread); setText(usual, row.usual_spread)
+    setText(age, ageText(row))
+    const lapsed = row.current && !current
+    setText(verdict, lapsed ? "Do not believe it" : row.verdict)
+    setText(ground, `: ${lapsed ? "nothing new has come" : row.ground}.`)
+    setText(alert, row.alert_text ? `Alert: ${row.alert_text}` : ""); alert.dataset.severity = row.alert
+  })
+  return root
+}
