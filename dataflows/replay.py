@@ -162,21 +162,14 @@ def _speed(text: str) -> Speed:
     return speed
 
 
-def main(
-    files: Annotated[list[Path], typer.Argument(help="Files of one recording; they are merged by receive time.")],
-    speed: Annotated[str, typer.Option(help="1 is as recorded; max is flat out.")] = "1",
-) -> None:
-    """Send a recording through the running stack and wait until its last window is closed."""
+def send(files: list[Path], speed: str) -> None:
+    """Replay with the settings in force, with a progress bar, and say what was sent; raises as `replay` does."""
     console = Console(stderr=True)
-    try:
-        settings = load_settings()
-        configure_logs(level="warning", form=settings.log_format)
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-        with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-            done = replay(tuple(files), _speed(speed), settings, progress)
-    except OrderbookError as refused:
-        console.print(str(refused), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+    settings = load_settings()
+    configure_logs(level="warning", form=settings.log_format)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        done = replay(tuple(files), _speed(speed), settings, progress)
     console.print(
         f"{done.books} books sent, {done.gaps} gaps, {done.oracle_mismatches} mismatches in {done.oracle_checks} "
         f"comparisons with the exchange's best quotes; the last windows of {', '.join(done.last_window_end_ms)} "
@@ -184,6 +177,18 @@ def main(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def main(
+    files: Annotated[list[Path], typer.Argument(help="Files of one recording; they are merged by receive time.")],
+    speed: Annotated[str, typer.Option(help="1 is as recorded; max is flat out.")] = "1",
+) -> None:
+    """Send a recording through the running stack and wait until its last window is closed."""
+    try:
+        send(files, speed)
+    except OrderbookError as refused:
+        Console(stderr=True).print(str(refused), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":
