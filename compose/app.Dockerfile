@@ -25,8 +25,8 @@ ENV PATH=/venv/bin:$PATH \
     STATE_DIR=/state \
     ORDERBOOK_READY_FILE=/run/orderbook/ready
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin orderbook \
-    && install --directory --owner=orderbook /state /run/orderbook /work
+    && install --directory --owner=orderbook /state /run/orderbook /srv
 COPY --from=build /venv /venv
-WORKDIR /work
+WORKDIR /srv
 USER orderbook
 CMD ["orderbook", "--help"]

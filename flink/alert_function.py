@@ -9,7 +9,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ValueStateDescriptor
 
-from flink.ordering import Held, HeldHeartbeat, before_book, up_to_watermark
+from flink.ordering import Arrival, Waiting, book_arrived, heartbeat_arrived, watermark_passed
 from flink.rendering import alert_columns
 from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
 
@@ -25,7 +25,7 @@ class SymbolState(msgspec.Struct, frozen=True, array_like=True):
     """What is kept of a symbol between two records, and in checkpoints."""
 
     alerts: SymbolAlerts = SymbolAlerts()
-    held: Held = ()
+    waiting: Waiting = Waiting()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -45,36 +45,34 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Take one record of the symbol."""
-        symbol, venue, record_type, offset, event_time_ms, untrusted, imbalance, spread_ratio = value
+        symbol, venue, record_type, offset, heartbeat_before, event_time_ms, untrusted, imbalance, spread_ratio = value
+        record = AlertRecord(venue, symbol, event_time_ms, imbalance, spread_ratio, untrusted)
+        arrival = Arrival(offset, heartbeat_before, record)
         state = self._load()
         if record_type == HEARTBEAT:
-            heartbeat = HeldHeartbeat(offset, venue, event_time_ms, untrusted)
-            self._save(state, SymbolState(state.alerts, (*state.held, heartbeat)))
             ctx.timer_service().register_event_time_timer(event_time_ms)
-            return
-        book = AlertRecord(venue, symbol, event_time_ms, imbalance, spread_ratio, untrusted)
-        yield from self._observe(state, *before_book(state.held, offset, book))
+            yield from self._observe(state, *heartbeat_arrived(state.waiting, arrival))
+        else:
+            yield from self._observe(state, *book_arrived(state.waiting, arrival))
 
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:  # noqa: ARG002 - Flink's signature
         """The watermark passed a heartbeat."""
         state = self._load()
-        yield from self._observe(state, *up_to_watermark(state.held, timestamp, ctx.get_current_key()))
+        yield from self._observe(state, *watermark_passed(state.waiting, timestamp))
 
-    def _observe(self, state: SymbolState, held: Held, records: Sequence[AlertRecord]) -> Iterator[Row]:
-        standing = state.alerts
+    def _observe(self, before: SymbolState, waiting: Waiting, records: Sequence[AlertRecord]) -> Iterator[Row]:
+        standing = before.alerts
         for record in records:
             standing, alerts = observe(standing, record, self._rules)
             for alert in alerts:
                 yield Row("alert", *msgspec.structs.astuple(alert))
-        self._save(state, SymbolState(standing, held))
+        after = SymbolState(standing, waiting)
+        if after != before:
+            self._state.update(_encoder.encode(after))
 
     def _load(self) -> SymbolState:
         stored = self._state.value()
         return _NOTHING if stored is None else _decoder.decode(stored)
-
-    def _save(self, before: SymbolState, after: SymbolState) -> None:
-        if after != before:
-            self._state.update(_encoder.encode(after))
 
 
 _FLINK_TYPES: Final = {"STRING": Types.STRING(), "BIGINT": Types.LONG(), "DOUBLE": Types.DOUBLE()}

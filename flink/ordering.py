@@ -1,45 +1,58 @@
 """A symbol's records put together again in the order of their Kafka offsets.
 
-Books pass an operator (the spread's rolling mean) that heartbeats do not, so either may reach the alerts before the
-other, while each kind keeps its order. A heartbeat is therefore held until a book with a later offset arrives or, where
-the market is silent, until the watermark passes it: then every book before it has arrived. A book never waits.
+Books pass an operator (the spread's rolling mean) that heartbeats do not. Each kind keeps its order, but either may
+reach the alerts before the other. So a book waits while a heartbeat before it is on its way, and a heartbeat waits until
+a later book arrives or, where the market is silent, until the watermark passes it: then every book before it is here.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from orderbook.alerts import AlertRecord
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
+class Arrival(msgspec.Struct, frozen=True, array_like=True):
+    """One record as it reached the alerts, with its Kafka offset.
 
-class HeldHeartbeat(msgspec.Struct, frozen=True, array_like=True):
-    """A heartbeat that waits until every earlier record of its symbol was seen."""
+    `heartbeat_before` is the offset of the symbol's last heartbeat up to this record, None before the first.
+    """
 
     offset: int
-    venue: str
-    event_time_ms: int
-    untrusted: str | None
-
-    def record_of(self, symbol: str) -> AlertRecord:
-        """Return it as the alerts read it."""
-        return AlertRecord(self.venue, symbol, self.event_time_ms, untrusted=self.untrusted)
+    heartbeat_before: int | None
+    record: AlertRecord
 
 
-Held = tuple[HeldHeartbeat, ...]
+class Waiting(msgspec.Struct, frozen=True, array_like=True):
+    """The records of one symbol that wait for others, each kind in its order, and the newest heartbeat that came."""
+
+    heartbeats: tuple[Arrival, ...] = ()
+    books: tuple[Arrival, ...] = ()
+    heartbeat_seen: int = -1
 
 
-def before_book(held: Held, offset: int, book: AlertRecord) -> tuple[Held, Sequence[AlertRecord]]:
-    """Return what is still held, and the records to observe now: the heartbeats before the book, and the book."""
-    due = [heartbeat.record_of(book.symbol) for heartbeat in held if heartbeat.offset < offset]
-    return held[len(due) :], (*due, book)
+def book_arrived(waiting: Waiting, book: Arrival) -> tuple[Waiting, tuple[AlertRecord, ...]]:
+    """Return what waits on, and the records to observe now, in order."""
+    return _in_order(msgspec.structs.replace(waiting, books=(*waiting.books, book)))
 
 
-def up_to_watermark(held: Held, watermark_ms: int, symbol: str) -> tuple[Held, Sequence[AlertRecord]]:
-    """Return what is still held, and the heartbeats to observe now: those the watermark has passed."""
-    due = [heartbeat.record_of(symbol) for heartbeat in held if heartbeat.event_time_ms <= watermark_ms]
-    return held[len(due) :], due
+def heartbeat_arrived(waiting: Waiting, heartbeat: Arrival) -> tuple[Waiting, tuple[AlertRecord, ...]]:
+    """Return what waits on, and the records to observe now, in order: the books that waited for this heartbeat."""
+    return _in_order(Waiting((*waiting.heartbeats, heartbeat), waiting.books, heartbeat.offset))
+
+
+def watermark_passed(waiting: Waiting, time_ms: int) -> tuple[Waiting, tuple[AlertRecord, ...]]:
+    """Return what waits on, and the heartbeats to observe now: no record up to this event time is on its way."""
+    due = [heartbeat for heartbeat in waiting.heartbeats if heartbeat.record.event_time_ms <= time_ms]
+    left = waiting.heartbeats[len(due) :]
+    return msgspec.structs.replace(waiting, heartbeats=left), tuple(heartbeat.record for heartbeat in due)
+
+
+def _in_order(waiting: Waiting) -> tuple[Waiting, tuple[AlertRecord, ...]]:
+    heartbeats, books, observed = list(waiting.heartbeats), list(waiting.books), []
+    while books and (books[0].heartbeat_before is None or books[0].heartbeat_before <= waiting.heartbeat_seen):
+        book = books.pop(0)
+        while heartbeats and heartbeats[0].offset < book.offset:
+            observed.append(heartbeats.pop(0).record)
+        observed.append(book.record)
+    return Waiting(tuple(heartbeats), tuple(books), waiting.heartbeat_seen), tuple(observed)

@@ -118,7 +118,6 @@ def _values(settings: Settings) -> dict[str, str]:
         "quantity_expressions": _listed(f"{expression} AS {name}" for name, expression in quantities.items()),
         "quantity_columns": _listed(quantities),
         "metric_expressions": _listed(f"{metric.sql} AS {metric.name}" for metric in METRICS),
-        "null_columns": _listed(["CAST(NULL AS DOUBLE)"] * len(quantities)),
         "baseline_preceding": str(baseline - 1),
         "warm_up_books": str(min(BASELINE_WARM_UP_BOOKS, baseline)),
         "metrics_columns": _declared(_columns(Metrics)),
@@ -131,8 +130,8 @@ def _values(settings: Settings) -> dict[str, str]:
 
 
 _READABLE: Final = (
-    "symbol <> '' AND venue IS NOT NULL AND `state` IS NOT NULL "
-    "AND event_time_ms IS NOT NULL AND receive_time_ms IS NOT NULL"
+    "(`type` = 'heartbeat' OR `type` = 'book' AND update_id IS NOT NULL) AND symbol <> '' AND venue IS NOT NULL "
+    "AND `state` IS NOT NULL AND event_time_ms IS NOT NULL AND receive_time_ms IS NOT NULL"
 )
 
 _STATISTICS: Final = {

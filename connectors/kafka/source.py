@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
@@ -41,7 +41,6 @@ class Record:
 class TopicSource(FixedPartitionedSource[Record, int]):
     """Every partition of the named topics.
 
-    `tail`: with neither a recovery state nor a committed offset, start at the end instead of the beginning.
     `properties` are librdkafka's own and win over ours.
     Raises ServiceUnavailable when the broker does not answer or a topic does not exist.
     """
@@ -54,17 +53,16 @@ class TopicSource(FixedPartitionedSource[Record, int]):
         group: str,
         properties: Mapping[str, str] | None = None,
         batch_size: int = 1000,
-        tail: bool = False,
     ) -> None:
         self._topics = tuple(topics)
         self._group = group
         self._batch_size = batch_size
-        self._tail = tail
         self._config: dict[str, Any] = {
             "bootstrap.servers": bootstrap_servers,
             "group.id": group,
             "enable.auto.commit": False,
             "enable.partition.eof": False,
+            "auto.offset.reset": "earliest",  # of a topic made anew, whose end is before the committed offset
             "fetch.wait.max.ms": 20,
             "queued.max.messages.kbytes": 16_384,
             "log_level": 3,
@@ -97,7 +95,7 @@ class TopicSource(FixedPartitionedSource[Record, int]):
         start = resume_state
         if start is None:
             committed = committed_offset(consumer, TopicPartition(topic, int(partition)))
-            start = committed if committed >= 0 else (OFFSET_END if self._tail else OFFSET_BEGINNING)
+            start = committed if committed >= 0 else OFFSET_BEGINNING
         log.info("partition_opened", step=step_id, topic=topic, partition=int(partition), offset=start)
         return TopicPartitionReader(
             consumer, TopicPartition(topic, int(partition), start), self._batch_size, resume_state=resume_state
@@ -123,7 +121,7 @@ class TopicPartitionReader(StatefulSourcePartition[Record, int]):
         """
         self._commit_written()
         records: list[Record] = []
-        for message in self._consumer.consume(self._batch_size, timeout=0.01):
+        for message in self._consumer.consume(self._batch_size, timeout=0):
             error = message.error()
             if error is not None:
                 if error.code() in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}:  # noqa: SLF001 - library's names

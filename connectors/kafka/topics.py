@@ -28,7 +28,12 @@ def create_topics(settings: Settings) -> list[str]:
         NewTopic(
             name,
             num_partitions=settings.topic_partitions,
-            config={"retention.ms": str(DAY_MS), "compression.type": "producer"},
+            config={
+                "retention.ms": str(DAY_MS),
+                "compression.type": "producer",
+                # Retention counts from the writing: the event times of a recording may be years old.
+                "message.timestamp.type": "LogAppendTime",
+            },
         )
         for name in topics.all()
         if name not in present

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -21,8 +20,7 @@ IMBALANCE_FLIP = "imbalance_flip"
 SPREAD_WIDENING = "spread_widening"
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRecord:
+class AlertRecord(msgspec.Struct, frozen=True, array_like=True):
     """What the alerts read of one record of a symbol, a book or a heartbeat.
 
     `imbalance` is the book's imbalance_ratio, `spread_ratio` its spread over the spread's rolling mean; None where the

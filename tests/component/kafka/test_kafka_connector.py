@@ -135,25 +135,6 @@ def test_a_flow_without_recovery_store_goes_on_where_its_sink_stopped(settings: 
     assert second[0].offset > 0  # and not all of it again
 
 
-def test_a_new_group_can_start_at_the_end(settings: Settings, topic: str) -> None:
-    write(settings, topic, range(5))
-    opened = TopicSource(settings.kafka_bootstrap_servers, [topic], group="tail", tail=True)
-    part = opened.build_part("in", f"{topic}/0", None)
-    try:
-        for _ in range(50):
-            assert part.next_batch() == []
-        write(settings, topic, range(5, 6))
-        seen: list[Record] = []
-        for _ in range(500):
-            seen += part.next_batch()
-            if seen:
-                break
-        assert [record.value for record in seen] == [b"5"]
-        assert part.snapshot() == 6
-    finally:
-        part.close()
-
-
 def test_a_topic_that_does_not_exist_is_named(settings: Settings) -> None:
     source = TopicSource(settings.kafka_bootstrap_servers, ["nowhere"], group="g")
     with pytest.raises(ServiceUnavailable, match=r"topic nowhere does not exist .*python -m connectors\.kafka"):

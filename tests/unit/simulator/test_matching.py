@@ -22,9 +22,7 @@ class Order:
     maker_lots: int
 
 
-ORDERS = st.builds(
-    Order, st.sampled_from(["rest", "rest", "cancel", "take"]), SIDES, PRICES, LOTS, st.integers(0, 20)
-)
+ORDERS = st.builds(Order, st.sampled_from(["rest", "rest", "cancel", "take"]), SIDES, PRICES, LOTS, st.integers(0, 20))
 
 
 def constant(lots: int) -> Callable[[], int]:

@@ -1,0 +1,68 @@
+"""The alerts over real markets: books rebuilt here without any code of the product, episodes counted elsewhere."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+import pytest
+
+from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
+from orderbook.messages import Alert
+from orderbook.settings import Settings
+from tests.recordings import BTC, ETH, USDM_BTC, lines
+
+DEPTH = 10
+
+
+def imbalances(names: tuple[str, ...]) -> Iterator[tuple[int, float]]:
+    """(event time in ms, imbalance ratio of the top ten) after each diff that follows the snapshot."""
+    book: dict[str, dict[float, float]] = {"b": {}, "a": {}}
+    snapshot_id: int | None = None
+    waiting = []
+    for _, line in lines(names):
+        diff = line.get("data", line)
+        if "lastUpdateId" in line:
+            snapshot_id = line["lastUpdateId"]
+            book = {side: {float(p): float(q) for p, q in line[key]} for side, key in (("b", "bids"), ("a", "asks"))}
+        elif diff.get("e") == "depthUpdate":
+            waiting.append(diff)
+        if snapshot_id is None:
+            continue
+        for held in waiting:
+            # Futures ("pu") keep an event that ends at the snapshot's id.
+            if held["u"] < snapshot_id + ("pu" not in held):
+                continue
+            for side, levels in book.items():
+                for price, quantity in held[side]:
+                    levels[float(price)] = float(quantity)
+                    if not float(quantity):
+                        del levels[float(price)]
+            bids = sum(book["b"][price] for price in heapq.nlargest(DEPTH, book["b"]))
+            asks = sum(book["a"][price] for price in heapq.nsmallest(DEPTH, book["a"]))
+            yield held["E"], (bids - asks) / (bids + asks)
+        waiting.clear()
+
+
+@pytest.mark.parametrize(
+    ("names", "updates", "episodes", "flips"),
+    [
+        pytest.param(BTC, 6493, 17, 5, id="spot BTC"),
+        pytest.param(ETH, 6468, 3, 0, id="spot ETH"),
+        pytest.param(USDM_BTC, 6547, 6, 1, id="USD-M BTC"),
+    ],
+)
+def test_episodes_of_extreme_imbalance(names: tuple[str, ...], updates: int, episodes: int, flips: int) -> None:
+    rules = AlertRules.of_settings(Settings(_env_file=None))
+    standing = SymbolAlerts()
+    alerts: list[Alert] = []
+    seen = 0
+    for event_time_ms, imbalance in imbalances(names):
+        seen += 1
+        standing, steps = observe(standing, AlertRecord("binance", "BTCUSDT", event_time_ms, imbalance), rules)
+        alerts.extend(steps)
+    assert seen == updates
+    extreme = [alert for alert in alerts if alert.rule == "extreme_imbalance"]
+    assert len({alert.alert_id for alert in extreme}) == episodes
+    assert len({alert.alert_id for alert in extreme if alert.severity == "high"}) == episodes
+    assert len([alert for alert in alerts if alert.rule == "imbalance_flip"]) == flips
