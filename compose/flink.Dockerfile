@@ -35,9 +35,9 @@ ENV PATH=/venv/bin:/venv/lib/python3.11/site-packages/pyflink/bin:$PATH \
     FLINK_JARS=/opt/flink/jars \
     STATE_DIR=/state
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin orderbook \
-    && install --directory --owner=orderbook /state /work
+    && install --directory --owner=orderbook /state /srv
 COPY --from=build /venv /venv
 COPY --from=build /opt/flink /opt/flink
-WORKDIR /work
+WORKDIR /srv
 USER orderbook
 CMD ["flink", "--version"]

@@ -22,6 +22,7 @@ class TopicReader:
         self.rows: list[dict[str, Any]] = []
         self.partitions: list[int] = []
         self.keys: list[bytes | None] = []
+        self._next: dict[int, int] = {}
 
     def read(self, timeout_s: float = 0.2) -> int:
         """Take in what has arrived and return how many rows there are."""
@@ -33,14 +34,19 @@ class TopicReader:
             self.rows.append(msgspec.json.decode(value))
             self.partitions.append(message.partition() or 0)
             self.keys.append(key)
+            self._next[message.partition() or 0] = (message.offset() or 0) + 1
         return len(self.rows)
 
     def read_all(self) -> list[dict[str, Any]]:
-        """Read until nothing more has arrived for a second, and return every row."""
-        before = -1
-        while before < len(self.rows):
-            before = len(self.rows)
+        """Read every row that is in the topic now, and return all of them; a live topic may have given a few more."""
+        ends = {
+            partition.partition: self._consumer.get_watermark_offsets(partition, timeout=20)[1]
+            for partition in self._consumer.assignment()
+        }
+        left = {number for number, end in ends.items() if end > self._next.get(number, 0)}
+        while left:
             self.read(1.0)
+            left = {number for number in left if ends[number] > self._next.get(number, 0)}
         return self.rows
 
     def read_until(

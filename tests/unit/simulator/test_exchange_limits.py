@@ -34,4 +34,4 @@ def test_the_sixth_message_within_a_second_is_too_many() -> None:
     assert all(rate.allows(10.0 + step / 10) for step in range(5))
     assert not rate.allows(10.9)
     calm = MessageRate(limit=5)
-    assert all(calm.allows(10.0 + step * 0.2) for step in range(50))
+    assert all(calm.allows(10.0 + step * 0.25) for step in range(50))

@@ -10,7 +10,7 @@ from benchmarks.market_facts import facts, read_tape, recorded_frames
 from benchmarks.simulator_market import simulated_facts
 from tests import recordings
 
-SECONDS = 300
+SECONDS = 240
 
 # Fact: the lowest and the highest value allowed. The three recordings give, in this order, spot BTC, spot ETH, USD-M:
 RANGES = {
