@@ -27,6 +27,7 @@ from rich.table import Table
 
 from orderbook import keys
 from orderbook.settings import load_settings
+from runtime.ending import end_on_sigterm
 
 ORDERBOOK = Path(sys.executable).with_name("orderbook")
 PATIENCE_S = 300.0
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--steady-s", type=float, default=60.0, help="seconds from up to the look at the memory")
     parser.add_argument("--cold", action="store_true", help="start with nothing but the jars")
     options = parser.parse_args()
+    end_on_sigterm()
     jars = load_settings().state_dir.resolve() / "jars"
     with tempfile.TemporaryDirectory(prefix="orderbook-startup-") as folder:
         environment = new_environment(Path(folder) / "state", jars)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -12,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from py4j.protocol import Py4JError
 from pyflink.datastream import StreamExecutionEnvironment
 from rich.console import Console
 
@@ -66,6 +68,9 @@ def run(settings: Settings) -> None:
             resumed_from=newest.name if newest else None,
         )
         _watch(client, gateway)
+    except Py4JError as refused:
+        # Its text is asked of the JVM, which must still be there.
+        raise StackError(f"Flink refuses the job: {_reason(refused)}") from None
     finally:
         gateway.close()
         _logger.info("ended")
@@ -77,15 +82,33 @@ def _planned(configured: Configuration, sql: JobSql) -> StreamExecutionEnvironme
     PyFlink imports Beam, four seconds' work, before the JVM plans the first statement. Here the two happen at once:
     the worker that needs Beam is only opened when the plan stands.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="import-beam") as pool:
-        imported = pool.submit(importlib.import_module, "pyflink.fn_execution.beam.beam_worker_pool_service")
-        os.environ[WORKER_MODE] = "process"
-        environment = StreamExecutionEnvironment.get_execution_environment(configured)
-        build(environment, sql)
-        del os.environ[WORKER_MODE]
-        imported.result()
+    # The planner keeps things in its JVM thread, and Py4J gives each Python thread one of its own: a collection in the
+    # importing thread would release Java objects there, and the planning would go on in the wrong JVM thread.
+    gc.disable()
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="import-beam") as pool:
+            imported = pool.submit(importlib.import_module, "pyflink.fn_execution.beam.beam_worker_pool_service")
+            os.environ[WORKER_MODE] = "process"
+            environment = StreamExecutionEnvironment.get_execution_environment(configured)
+            build(environment, sql)
+            del os.environ[WORKER_MODE]
+            imported.result()
+    finally:
+        gc.enable()
     environment._open()  # noqa: SLF001 - what PyFlink's own constructor does without the variable
     return environment
+
+
+def _reason(failure: Py4JError) -> str:
+    """Return the messages of a Java exception and its causes, the innermost last, in one line."""
+    exception = getattr(failure, "java_exception", None)
+    if exception is None:
+        return str(failure)
+    messages: list[str] = []
+    while exception is not None:
+        messages.append(str(exception.getMessage()).strip())
+        exception = exception.getCause()
+    return " <- ".join(dict.fromkeys(messages))
 
 
 def _find_python() -> None:

@@ -1,8 +1,8 @@
 """A symbol's records put together again in the order of their Kafka offsets.
 
 Books pass an operator (the spread's rolling mean) that heartbeats do not. Each kind keeps its order, but either may
-reach the alerts before the other. So a book waits while a heartbeat before it is on its way, and a heartbeat waits until
-a later book arrives or, where the market is silent, until the watermark passes it: then every book before it is here.
+reach the alerts before the other. So a book waits while a heartbeat before it is on its way, and a heartbeat waits for
+a later book or, where the market is silent, for the watermark to pass it: then every book before it is here.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ OPEN_STATUSES: Final = frozenset({"FIRING", "ESCALATED", "RECOVERING"})
 
 STATUS_WORDS: Final[dict[str, str]] = {
     "FIRING": "active",
-    "ESCALATED": "active, rose to high",
+    "ESCALATED": "active, raised",
     "RECOVERING": "easing",
     "RESOLVED": "over",
     "SUPPRESSED": "suppressed",
@@ -80,7 +80,7 @@ class Episode:
         if self.rule == SPREAD_WIDENING:
             return f"{self.peak:.1f} times the usual spread"
         if self.rule in {EXTREME_IMBALANCE, IMBALANCE_FLIP} and self.side is not None:
-            return f"{50 * (1 + self.peak):.0f} % of the depth on the {self.side} side ({self.peak:.2f})"
+            return f"{50 * (1 + self.peak):.0f} % of depth on the {self.side} ({self.peak:.2f})"
         return f"peak {self.peak:.2f}"
 
 

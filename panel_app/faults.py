@@ -126,7 +126,7 @@ def _silence(now_ms: int, started_ms: int, markets: Sequence[Market]) -> Fault |
             "metrics",
             "blind",
             "Ingest is alive, the metrics job is silent",
-            "Heartbeats come and the books change, but no metrics row follows: the Flink job or the bridge stands.",
+            "Heartbeats come and the books change, but no metrics row follows: the Flink job or the bridge is down.",
             newest_metrics if newest_metrics is not None else started_ms,
             ("flink", "bridge"),
         )

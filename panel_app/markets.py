@@ -89,9 +89,16 @@ class MarketTracker:
         self._clock = PressureClock(thresholds)
         self._pressing: Pressing | None = None
         self._venue: str | None = None
+        self._newest: Metrics | None = None
 
     def observe(self, metrics: Metrics | None, heartbeat: Heartbeat | None, now_ms: int) -> Market:
-        """Take in what Redis holds now; None where a key is missing or has expired."""
+        """Take in what Redis holds now; None where a key is missing or has expired.
+
+        A row that expired in a quiet market still describes its book, and is kept while heartbeats confirm that.
+        """
+        if metrics is None and _is_same_book(self._newest, heartbeat):
+            metrics = self._newest
+        self._newest = metrics or self._newest
         if metrics is not None:
             self._metrics_arrival.observe(metrics, now_ms)
             self._pressing = self._clock.observe(metrics.event_time_ms, metrics.imbalance_ratio)
@@ -101,12 +108,7 @@ class MarketTracker:
         seen_ms = self._metrics_arrival.seen_ms
         heartbeat_seen_ms = self._heartbeat_arrival.seen_ms
         trust, reason = _trust(heartbeat, heartbeat_seen_ms, now_ms)
-        same_book = (
-            metrics is not None
-            and heartbeat is not None
-            and metrics.venue == heartbeat.venue
-            and metrics.update_id == heartbeat.update_id
-        )
+        same_book = _is_same_book(metrics, heartbeat)
         in_time = seen_ms is not None and now_ms - seen_ms <= LATE_MS
         known = trust == "LIVE" and metrics is not None and seen_ms is not None
         current_until_ms = 0
@@ -132,10 +134,21 @@ class MarketTracker:
                 and heartbeat.update_id is not None
                 and not same_book
                 and not in_time
+                and (metrics is None or seen_ms is not None)
             ),
             pressing=self._pressing if metrics is not None else None,
             clock_offset_ms=_clock_offset(metrics, seen_ms),
         )
+
+
+def _is_same_book(metrics: Metrics | None, heartbeat: Heartbeat | None) -> bool:
+    """Whether the metrics describe the very book that the heartbeat speaks of."""
+    return (
+        metrics is not None
+        and heartbeat is not None
+        and metrics.venue == heartbeat.venue
+        and metrics.update_id == heartbeat.update_id
+    )
 
 
 def _venue_of(metrics: Metrics | None, heartbeat: Heartbeat | None) -> str | None:

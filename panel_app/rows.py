@@ -151,15 +151,16 @@ def ladder_rows(book: Book | None) -> list[LadderRow]:
     bids = list(accumulate(book.bid_qty[:LADDER_LEVELS]))
     asks = list(accumulate(book.ask_qty[:LADDER_LEVELS]))
     deepest = max([*bids, *asks], default=0.0) or 1.0
+    best = next(iter([*book.ask_price, *book.bid_price]), None)
     rows: list[LadderRow] = []
     for level in range(max(len(bids), len(asks))):
         has_bid, has_ask = level < len(bids), level < len(asks)
         rows.append(
             LadderRow(
-                bid_price=words.price(book.bid_price[level] if has_bid else None),
+                bid_price=words.price(book.bid_price[level] if has_bid else None, like=best),
                 bid_quantity=words.quantity(book.bid_qty[level] if has_bid else None),
                 bid_share=bids[level] / deepest if has_bid else 0.0,
-                ask_price=words.price(book.ask_price[level] if has_ask else None),
+                ask_price=words.price(book.ask_price[level] if has_ask else None, like=best),
                 ask_quantity=words.quantity(book.ask_qty[level] if has_ask else None),
                 ask_share=asks[level] / deepest if has_ask else 0.0,
             )
@@ -269,6 +270,6 @@ def _feed_row(episode: Episode, market: Market | None, *, active: bool) -> FeedR
         running_since_ms=running_since_ms,
         duration=lasted,
         peak=episode.peak_words,
-        venue=f"{words.venue_name(episode.venue)} data" if episode.venue in _FEED_NOTICES else "",
+        venue=f"{words.venue_name(episode.venue)} data" if market is None or episode.venue != market.venue else "",
         reason=episode.reason or "",
     )

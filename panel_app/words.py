@@ -22,11 +22,14 @@ VENUE_NAMES: Final = {
 }
 
 
-def price(value: float | None) -> str:
-    """A price in quote currency: at least two decimals and at least five significant digits."""
+def price(value: float | None, like: float | None = None) -> str:
+    """A price in quote currency: at least two decimals and at least five significant digits.
+
+    Prices that stand below each other take the decimals of one of them, `like`.
+    """
     if value is None:
         return NOTHING
-    return f"{value:,.{_decimals(value, LEAST_PRICE_DECIMALS)}f}"
+    return f"{value:,.{_decimals(like or value, LEAST_PRICE_DECIMALS)}f}"
 
 
 def quantity(value: float | None) -> str:

@@ -110,7 +110,7 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._log.info("client_disconnected", code=self._socket.close_code)
+            self._log.info("client_disconnected")
         return self._socket
 
     async def _receive(self) -> None:

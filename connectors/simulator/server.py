@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,9 +79,9 @@ class Exchange:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             await runner.cleanup()
+            why = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error)
             raise ServiceUnavailable(
-                f"the simulator cannot listen on {host}:{port} ({error.strerror}): "
-                "free the port or set SIMULATOR_PORT to another"
+                f"the simulator cannot listen on {host}:{port} ({why}): free the port or set SIMULATOR_PORT to another"
             ) from None
         self._runner = runner
         bound: int = runner.addresses[0][1]

@@ -1,6 +1,6 @@
 export function render({model}) {
   const root = document.createElement("div")
-  root.className = "headline"
+  root.className = "lead"
   const name = make("div", "name", root)
   const symbol = make("h2", "symbol", name), venue = make("small", "venue", name)
   const said = make("div", "said", root)
@@ -29,6 +29,7 @@ export function render({model}) {
     if (!row.symbol) { setText(symbol, ""); setText(verdict, "Nothing is known yet."); return }
     const current = isCurrent(row)
     root.classList.toggle("old", !current)
+    root.classList.toggle("none", row.imbalance === null)
     root.dataset.side = row.side
     setText(symbol, row.symbol); setText(venue, row.venue)
     setText(pressure, row.pressure); setText(since, current ? sinceText(row) : "")

@@ -60,6 +60,7 @@ export function render({model}) {
     setText(parts.spread, row.spread); setText(parts.trust, row.trust); setText(parts.reason, row.reason)
     parts.reason.title = row.reason
     setText(parts.alert, row.alert_text); parts.alert.dataset.severity = row.alert
+    parts.node.classList.toggle("none", row.imbalance === null)
     parts.node.dataset.side = row.side; parts.node.dataset.trust = row.trust
     const x = row.imbalance ?? 0
     parts.bar.style.left = `${x < 0 ? 50 + 50 * x : 50}%`

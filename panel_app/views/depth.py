@@ -75,7 +75,7 @@ class Depth(Viewer):
     def _curve(self) -> figure:
         plot = theme.chart(
             height=210,
-            title="Depth summed outwards from the mid, base currency",
+            title="Depth from the mid, base currency",
             x_range=self._distances,
             y_range=self._totals,
         )
@@ -89,7 +89,7 @@ class Depth(Viewer):
                 mode="mouse",
             )
         plot.yaxis[0].formatter = NumeralTickFormatter(format="0,0.[000]")
-        plot.xaxis[0].axis_label = "Distance from the mid, bps (left: bids, right: asks)"
+        plot.xaxis[0].axis_label = "bps from the mid; left bids, right asks"
         return plot
 
 

@@ -95,6 +95,8 @@ def threshold(plot: figure, level: float, *, colour: str, dash: str, name: str) 
             text_color=colour,
             text_font=FONT,
             text_font_size="10px",
+            background_fill_color=PANEL,
+            background_fill_alpha=0.75,
         )
     )
 

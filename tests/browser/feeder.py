@@ -122,7 +122,8 @@ class Market:
         )
 
     def _quantity(self, weight: float) -> float:
-        return round(max(0.001, weight * self._random.uniform(0.2, 2.0) * 1_000 / self._mid**0.7), 5)
+        size: float = 1_000 / self._mid**0.7
+        return round(max(0.001, weight * self._random.uniform(0.2, 2.0) * size), 5)
 
 
 def alert(

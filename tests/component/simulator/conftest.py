@@ -74,6 +74,7 @@ class Address:
         finally:
             with suppress(OSError, websocket.WebSocketException):
                 connection.close(timeout=1)
+            connection.shutdown()  # type: ignore[no-untyped-call]  # websocket-client types it not
 
 
 @contextmanager

@@ -1,0 +1,130 @@
+"""The job as a process of its own on its own topics, and what it wrote there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from local_stack.process import end_with_parent
+from orderbook.topics import Topics
+from tests.component.flink.market import DEPTH, PARTITIONS, Record
+
+START_WITHIN_S = 240.0
+FINISH_WITHIN_S = 180.0
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> None:
+    """Return as soon as the condition holds; fail where it does not in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {within_s} s"
+        time.sleep(0.05)
+
+
+class Job:
+    """`python -m flink` on topics of its own, at a parallelism; started, stopped and killed as the test wants."""
+
+    def __init__(self, bootstrap_servers: str, folder: Path, *, parallelism: int) -> None:
+        self.bootstrap_servers = bootstrap_servers
+        self.topics = Topics(f"job{uuid.uuid4().hex[:8]}")
+        self.folder = folder
+        self.log = folder / "flink.log"
+        self._ready = folder / "ready"
+        self._environment = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+            "TOPIC_PREFIX": self.topics.prefix,
+            "TOPIC_PARTITIONS": str(PARTITIONS),
+            "FLINK_PARALLELISM": str(parallelism),
+            "CALCULATE_DEPTH": str(DEPTH),
+            "DEPTH_LEVELS": "6",
+            "SPREAD_BASELINE_UPDATES": "150",
+            "CHECKPOINT_INTERVAL_MS": "1000",
+            "STATE_DIR": str(folder / "state"),
+            "ORDERBOOK_READY_FILE": str(self._ready),
+        }
+        created = AdminClient({"bootstrap.servers": bootstrap_servers})
+        wanted = [NewTopic(topic, num_partitions=PARTITIONS, replication_factor=1) for topic in self.topics.all()]
+        for future in created.create_topics(wanted).values():
+            future.result()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.family: list[psutil.Process] = []
+
+    def start(self) -> None:
+        """Start it and wait until every task runs."""
+        self._ready.unlink(missing_ok=True)
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "flink"],
+                cwd=REPOSITORY,
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=end_with_parent(signal.SIGKILL),  # noqa: PLW1509 - one system call before its program
+            )
+        self._process = process
+        wait_until(lambda: self._ready.exists() or process.poll() is not None, START_WITHIN_S, "the job runs")
+        assert process.poll() is None, self.log.read_text(errors="replace")[-3000:]
+        self.family = psutil.Process(process.pid).children(recursive=True)
+
+    def end(self, with_signal: signal.Signals) -> int:
+        """Send the signal, wait for the end, and return the exit status."""
+        assert self._process is not None
+        self._process.send_signal(with_signal)
+        return self._process.wait(60)
+
+    def survivors(self) -> list[str]:
+        """Names of the processes it started that still run."""
+        return [process.name() for process in self.family if alive(process)]
+
+    def checkpoints(self) -> int:
+        """How many complete checkpoints there are."""
+        return len(list((self.folder / "state" / "flink").glob("*/*/chk-*/_metadata")))
+
+    def produce(self, records: list[Record]) -> None:
+        """Write records to topic raw; returns when the broker has them."""
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5})
+        for record in records:
+            producer.produce(self.topics.raw, record.value, key=record.key, partition=record.partition)
+        assert producer.flush(30) == 0
+
+    def written(self, topic: str) -> list[tuple[str, int, bytes]]:
+        """Every record of an output topic as (key, partition, value), each partition in its order."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": uuid.uuid4().hex})
+        found: list[tuple[str, int, bytes]] = []
+        for partition in range(PARTITIONS):
+            _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            consumer.assign([TopicPartition(topic, partition, 0)])
+            left = high
+            while left:
+                message = consumer.poll(10)
+                assert message is not None, f"{topic} [{partition}] ends early"
+                assert message.error() is None, message.error()
+                key, value, offset = message.key(), message.value(), message.offset()
+                assert isinstance(key, bytes)
+                assert isinstance(value, bytes)
+                assert offset is not None
+                found.append((key.decode(), partition, value))
+                left = high - offset - 1
+        consumer.close()
+        return found
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether a process still runs; one that has ended and was not yet asked for its status does not."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,136 @@
+"""A small market for the job's tests: every kind of record that topic raw may hold, the same in every run."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+from orderbook.messages import Book, BookState, Heartbeat, RawMessage, encode
+from orderbook.topics import partition_of, uncovered_partitions
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+QUIET = "ADAUSDT"
+PARTITIONS = 5
+BEGIN_MS = 1_723_161_255_137
+SECONDS = 40
+DEPTH = 4
+"""Levels the tests' metrics read; the books hold up to six."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record of topic raw; `message` is None where it cannot be read."""
+
+    partition: int
+    key: str
+    value: bytes
+    message: RawMessage | None
+
+
+def book(symbol: str, time_ms: int, update_id: int, bids: list[float], asks: list[float], *, spread: int) -> Book:
+    """A book around 100.00, its ask `spread` ticks above its bid; quantities best first."""
+    return Book(
+        venue="simulator",
+        symbol=symbol,
+        event_time_ms=time_ms,
+        receive_time_ms=time_ms + 3,
+        update_id=update_id,
+        bid_price=[round(100 - 0.01 * level, 2) for level in range(len(bids))],
+        bid_qty=bids,
+        ask_price=[round(100 + 0.01 * (spread + level), 2) for level in range(len(asks))],
+        ask_qty=asks,
+        state="live",
+    )
+
+
+def heartbeat(symbol: str, time_ms: int, state: BookState = "live", reason: str | None = None) -> Heartbeat:
+    return Heartbeat(
+        venue="simulator",
+        symbol=symbol,
+        event_time_ms=time_ms,
+        receive_time_ms=time_ms + 3,
+        update_id=None,
+        state=state,
+        reason=reason,
+        books=0,
+        gaps=0,
+        resyncs=0,
+        oracle_checks=0,
+        oracle_mismatches=0,
+        held_back=0,
+        unreadable=0,
+    )
+
+
+def _lively(symbol: str) -> list[RawMessage]:
+    """Pressure that swings for seconds, a spread that jumps, short and one-sided books, and a stretch of mistrust."""
+    dice = random.Random(symbol)  # noqa: S311 - a market, not a secret
+    pressure, wide_until, update_id = 0.0, 0, 1000
+    messages: list[RawMessage] = []
+    time_ms, next_beat = BEGIN_MS, BEGIN_MS
+    mistrusted = range(BEGIN_MS + 20_000, BEGIN_MS + 22_500)
+    while time_ms < BEGIN_MS + SECONDS * 1000:
+        while next_beat <= time_ms:
+            known = next_beat not in mistrusted
+            messages.append(
+                heartbeat(symbol, next_beat) if known else heartbeat(symbol, next_beat, "resyncing", "sequence gap")
+            )
+            next_beat += 1000
+        if time_ms not in mistrusted:
+            pressure = max(-0.95, min(0.95, 0.97 * pressure + dice.gauss(0, 0.2)))
+            if dice.random() < 0.01:
+                wide_until = time_ms + 2500
+            size = 6 if dice.random() < 0.9 else dice.randint(0, 3)
+            bids = [round(dice.uniform(0.5, 1.5) * (1 + pressure), 5) for _ in range(size)]
+            asks = [round(dice.uniform(0.5, 1.5) * (1 - pressure), 5) for _ in range(6)]
+            update_id += dice.randint(1, 9)
+            messages.append(book(symbol, time_ms, update_id, bids, asks, spread=5 if time_ms < wide_until else 1))
+        time_ms += dice.choice([0, 40, 100, 100, 120, 200])
+    return messages
+
+
+def _quiet() -> list[RawMessage]:
+    """One second of books that press, then silence: only heartbeats can fire what follows, and resolve it."""
+    messages: list[RawMessage] = [heartbeat(QUIET, BEGIN_MS)]
+    messages += [book(QUIET, BEGIN_MS + 100 * i, i, [9.0] * 6, [1.0] * 6, spread=1) for i in range(1, 10)]
+    messages += [heartbeat(QUIET, BEGIN_MS + 1000 * second) for second in range(1, 10)]
+    messages.append(book(QUIET, BEGIN_MS + 9_500, 11, [1.0] * 6, [1.0] * 6, spread=1))
+    return messages + [heartbeat(QUIET, BEGIN_MS + 1000 * second) for second in range(10, SECONDS)]
+
+
+def _unreadable(kind: Literal["text", "time", "id", "type", "venue"]) -> bytes:
+    if kind == "text":
+        return b"{not json"
+    fields = json.loads(encode(book("BTCUSDT", BEGIN_MS + 5000, 1, [1.0], [1.0], spread=1)))
+    field, value = {
+        "time": ("event_time_ms", None),
+        "id": ("update_id", None),
+        "type": ("type", "candle"),
+        "venue": ("venue", None),
+    }[kind]
+    return json.dumps({**fields, field: value}).encode()
+
+
+def records() -> list[Record]:
+    """Every record, each partition's in its order, followed by the heartbeats that close the last window."""
+    lives = {symbol: _lively(symbol) for symbol in SYMBOLS} | {QUIET: _quiet()}
+    for symbol, messages in lives.items():
+        messages += [heartbeat(symbol, BEGIN_MS + 1000 * (SECONDS + second)) for second in range(1, 9)]
+    merged = sorted(
+        ((m.event_time_ms, s, i, m) for s, messages in lives.items() for i, m in enumerate(messages)),
+        key=lambda entry: entry[:3],
+    )
+    produced = [
+        Record(partition_of(symbol, PARTITIONS), symbol, encode(message), message) for _, symbol, _, message in merged
+    ]
+    for position, kind in enumerate(("text", "time", "id", "type", "venue"), start=1):
+        bad = Record(partition_of("BTCUSDT", PARTITIONS), "BTCUSDT", _unreadable(kind), None)  # type: ignore[arg-type]
+        produced.insert(position * len(produced) // 8, bad)
+    clocks = uncovered_partitions(tuple(lives), PARTITIONS)
+    assert clocks, "the tests need a partition that only a clock keeps moving"
+    for partition in clocks:
+        beats = [heartbeat("", BEGIN_MS + 1000 * second) for second in range(SECONDS + 9)]
+        produced += [Record(partition, "", encode(beat), beat) for beat in beats]
+    return produced
