@@ -18,9 +18,9 @@ from panel_app.tape import Tape
 from runtime.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from orderbook.messages import Book
+    from orderbook.messages import Alert, Book
     from orderbook.settings import Settings
 
 LOOK_EVERY_S: Final = 0.25
@@ -163,8 +163,8 @@ class Live:
         self._last_look = look
         self._alert_cursor = look.alert_cursor
         with self._lock:
-            self._episodes.learn(map(episode_of, look.alert_steps))
-            self._episodes.activate(map(episode_of, look.active_alerts))
+            self._episodes.learn(self._followed(look.alert_steps))
+            self._episodes.activate(self._followed(look.active_alerts))
             for symbol, read in look.recent.items():
                 tape = self._tapes.get(symbol)
                 if tape is None or read.whole != (symbol not in self._cursors):
@@ -174,6 +174,9 @@ class Live:
                     tape.replace(read.rows)
                 else:
                     tape.append(read.rows)
+
+    def _followed(self, steps: Iterable[Alert]) -> Iterator[Episode]:
+        return (episode_of(step) for step in steps if step.symbol in self._trackers)
 
     def _publish(self) -> None:
         now_ms = self._clock_ms()

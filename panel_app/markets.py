@@ -166,7 +166,7 @@ def _trust(heartbeat: Heartbeat | None, seen_ms: int | None, now_ms: int) -> tup
     if seen_ms is None:
         return "STALE", "waiting for the next heartbeat"
     if now_ms - seen_ms > LATE_MS:
-        return "STALE", f"no heartbeat since {words.utc_time(seen_ms)} UTC"
+        return "STALE", f"no heartbeat since {words.utc_time(seen_ms)}"
     return TRUSTS[heartbeat.state], heartbeat.reason or ""
 
 
