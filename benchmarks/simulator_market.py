@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +55,16 @@ def simulated_facts(symbol: str, *, seed: int, seconds: int) -> dict[str, float]
     return facts(read_tape(simulated_frames(symbol, seed=seed, seconds=seconds), tick))
 
 
+def generation_speed(symbols: list[str], *, seed: int, seconds: int) -> float:
+    """Seconds of all these markets together that one second of a core generates."""
+    markets = [Market(instrument(symbol, seed=seed), seed=seed, opens_at_ms=OPENS_AT_MS) for symbol in symbols]
+    started = time.process_time()
+    for market in markets:
+        for _ in market.advance(OPENS_AT_MS + seconds * 1000):
+            pass
+    return seconds / (time.process_time() - started)
+
+
 def recorded_facts(folder: Path) -> dict[str, dict[str, float]]:
     """The facts of the recordings, by market; empty where the folder has none."""
     found = {}
@@ -78,12 +89,16 @@ def main() -> None:
     arguments.add_argument("--seconds", type=int, default=650, help="market seconds measured, after 20 of warm-up")
     asked = arguments.parse_args()
     columns = recorded_facts(recordings_folder())
-    for symbol in asked.symbols.split(","):
+    symbols = asked.symbols.split(",")
+    for symbol in symbols:
         columns[f"simulated {symbol}"] = simulated_facts(symbol, seed=asked.seed, seconds=asked.seconds)
     table = Table("fact", *columns)
     for fact in next(iter(columns.values())):
         table.add_row(fact, *(f"{found[fact]:.4g}" for found in columns.values()))
-    Console(width=40 + 18 * len(columns)).print(table)
+    console = Console(width=40 + 18 * len(columns))
+    console.print(table)
+    speed = generation_speed(symbols, seed=asked.seed, seconds=asked.seconds)
+    console.print(f"{len(symbols)} symbols: {speed:.1f} market seconds a second of one core")
 
 
 if __name__ == "__main__":

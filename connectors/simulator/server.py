@@ -33,6 +33,9 @@ SLICE_MS: Final = 20.0
 MOST_LAG_S: Final = 2.0
 """Lag, in seconds of the machine's clock, that is made up for."""
 
+LONGEST_ADDRESS: Final = 64 * 1024
+"""Bytes of a request's first line: 1024 stream names fit in."""
+
 WAY_TOO_MUCH: Final = 418
 SERVED: Final = 200
 
@@ -73,7 +76,9 @@ class Exchange:
 
         Raises ServiceUnavailable where the port cannot be had.
         """
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=2.0)
+        runner = web.AppRunner(
+            self._application(), access_log=None, shutdown_timeout=2.0, max_line_size=LONGEST_ADDRESS
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()

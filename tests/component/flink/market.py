@@ -80,6 +80,8 @@ def _lively(symbol: str) -> list[RawMessage]:
             next_beat += 1000
         if time_ms not in mistrusted:
             pressure = max(-0.95, min(0.95, 0.97 * pressure + dice.gauss(0, 0.2)))
+            if mistrusted.start - 5000 <= time_ms < mistrusted.start:
+                pressure = 0.8
             if dice.random() < 0.01:
                 wide_until = time_ms + 2500
             size = 6 if dice.random() < 0.9 else dice.randint(0, 3)
@@ -118,19 +120,17 @@ def records() -> list[Record]:
     lives = {symbol: _lively(symbol) for symbol in SYMBOLS} | {QUIET: _quiet()}
     for symbol, messages in lives.items():
         messages += [heartbeat(symbol, BEGIN_MS + 1000 * (SECONDS + second)) for second in range(1, 9)]
-    merged = sorted(
-        ((m.event_time_ms, s, i, m) for s, messages in lives.items() for i, m in enumerate(messages)),
-        key=lambda entry: entry[:3],
-    )
-    produced = [
-        Record(partition_of(symbol, PARTITIONS), symbol, encode(message), message) for _, symbol, _, message in merged
-    ]
-    for position, kind in enumerate(("text", "time", "id", "type", "venue"), start=1):
-        bad = Record(partition_of("BTCUSDT", PARTITIONS), "BTCUSDT", _unreadable(kind), None)  # type: ignore[arg-type]
-        produced.insert(position * len(produced) // 8, bad)
+    streams = {(symbol, partition_of(symbol, PARTITIONS)): messages for symbol, messages in lives.items()}
     clocks = uncovered_partitions(tuple(lives), PARTITIONS)
     assert clocks, "the tests need a partition that only a clock keeps moving"
     for partition in clocks:
-        beats = [heartbeat("", BEGIN_MS + 1000 * second) for second in range(SECONDS + 9)]
-        produced += [Record(partition, "", encode(beat), beat) for beat in beats]
+        streams["", partition] = [heartbeat("", BEGIN_MS + 1000 * second) for second in range(SECONDS + 9)]
+    merged = sorted(
+        ((m.event_time_ms, stream, i, m) for stream, messages in streams.items() for i, m in enumerate(messages)),
+        key=lambda entry: entry[:3],
+    )
+    produced = [Record(partition, key, encode(message), message) for _, (key, partition), _, message in merged]
+    for position, kind in enumerate(("text", "time", "id", "type", "venue"), start=1):
+        bad = Record(partition_of("BTCUSDT", PARTITIONS), "BTCUSDT", _unreadable(kind), None)  # type: ignore[arg-type]
+        produced.insert(position * len(produced) // 8, bad)
     return produced

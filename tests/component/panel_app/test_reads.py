@@ -68,6 +68,7 @@ def settings(symbols: tuple[str, str], valkey_server: EmbeddedValkey, database: 
 @pytest.fixture
 def store(valkey_server: EmbeddedValkey, symbols: tuple[str, str]) -> Iterator[redis.Redis]:
     with redis.Redis(host=valkey_server.host, port=valkey_server.port) as client:
+        client.delete(keys.RECENT_ALERTS, keys.ACTIVE_ALERTS)
         yield client
         for symbol in symbols:
             client.delete(keys.latest(symbol), keys.recent(symbol), keys.book(symbol), keys.heartbeat(symbol))
@@ -201,8 +202,8 @@ def test_past_alerts_come_with_the_newest_steps_first(
     with migrate(database) as connection:
         for name, symbol, at in (("old", symbols[0], 5.0), ("new", symbols[0], 90.5), ("other", "OTHER", 99.0)):
             connection.execute(
-                "INSERT INTO orderbook_alerts VALUES (%s, 'binance', %s, 'extreme_imbalance', 'ask', 'high', 'RESOLVED',"
-                " 3, to_timestamp(%s - 4), to_timestamp(%s), NULL, NULL, 0.1, 0.8, 0.7, NULL)",
+                "INSERT INTO orderbook_alerts VALUES (%s, 'binance', %s, 'extreme_imbalance', 'ask', 'high',"
+                " 'RESOLVED', 3, to_timestamp(%s - 4), to_timestamp(%s), NULL, NULL, 0.1, 0.8, 0.7, NULL)",
                 (name, symbol, at, at),
             )
     reads = HistoryReads(settings)

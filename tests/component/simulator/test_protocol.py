@@ -107,13 +107,17 @@ def test_the_sixth_message_in_a_second_ends_the_connection(simulator: Address) -
         assert frame[:2] == (1008).to_bytes(2, "big")
 
 
-def test_more_than_1024_streams_are_refused(simulator: Address) -> None:
-    streams = "/".join(f"s{number}@trade" for number in range(1025))
+def test_1024_streams_fit_one_address_and_one_more_is_refused(simulator: Address) -> None:
+    names = [f"stream{number}@depth@100ms" for number in range(1025)]
+    with simulator.socket(f"/stream?streams={'/'.join([*names[:1023], 'btcusdt@bookTicker'])}") as connection:
+        assert receive(connection)["stream"] == "btcusdt@bookTicker"
     with (
-        pytest.raises(websocket.WebSocketBadStatusException, match="400"),
-        simulator.socket(f"/stream?streams={streams}"),
+        pytest.raises(websocket.WebSocketBadStatusException) as refused,
+        simulator.socket(f"/stream?streams={'/'.join(names)}"),
     ):
         pass
+    assert refused.value.status_code == 400
+    assert b"1024" in (refused.value.resp_body or b"")
 
 
 def test_rest_errors_and_weights(simulator: Address) -> None:

@@ -1,0 +1,123 @@
+"""The SQL that the settings and the metric catalogue make."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from flink.rendering import STATEMENTS, alert_columns, render
+from orderbook.errors import SettingsError
+from orderbook.messages import Alert, Metrics, encode
+from orderbook.metrics import METRICS, WINDOW_COLUMNS
+from orderbook.settings import Settings
+
+
+def settings(**overrides: object) -> Settings:
+    return Settings(_env_file=None, **overrides)  # type: ignore[arg-type]  # whatever type the setting has
+
+
+def declared(ddl: str) -> list[str]:
+    """The names of the columns of a CREATE TABLE."""
+    return re.findall(r"^  `(\w+)` (?:STRING|BIGINT|DOUBLE),?$", ddl, flags=re.MULTILINE)
+
+
+def test_every_statement_is_rendered_in_full() -> None:
+    statements = render(settings()).statements
+    assert tuple(statements) == STATEMENTS
+    for text in statements.values():
+        assert "$" not in text
+        assert not text.endswith(";")
+
+
+def test_the_tables_have_the_fields_of_the_messages_in_their_order() -> None:
+    statements = render(settings()).statements
+    assert declared(statements["metrics"]) == list(Metrics.__struct_fields__)
+    assert declared(statements["processed"])[-len(WINDOW_COLUMNS) :] == list(WINDOW_COLUMNS)
+    assert declared(statements["processed"])[:8] == [
+        *("schema_version", "venue", "symbol", "window_start_ms", "window_end_ms"),
+        *("updates", "first_update_id", "last_update_id"),
+    ]
+    assert declared(statements["alerts"]) == ["type", *Alert.__struct_fields__]
+
+
+def test_the_alert_table_has_the_keys_of_an_encoded_alert() -> None:
+    alert = Alert(
+        venue="v",
+        symbol="S",
+        alert_id="a",
+        step=0,
+        rule="r",
+        side=None,
+        status="FIRING",
+        severity="high",
+        event_time_ms=1,
+        onset_time_ms=1,
+        value=1.0,
+        peak=1.0,
+        threshold=1.0,
+    )
+    keys = re.findall(r'"(\w+)":', encode(alert).decode())
+    assert [column.name for column in alert_columns()] == keys
+
+
+def test_windows_and_metrics_come_from_the_catalogue() -> None:
+    statements = render(settings()).statements
+    for metric in METRICS:
+        assert f"{metric.sql} AS {metric.name}" in statements["measured"]
+        for function in ("FIRST_VALUE", "LAST_VALUE", "MIN", "MAX", "AVG"):
+            assert f"{function}({metric.name})" in statements["insert_processed"]
+
+
+@pytest.mark.parametrize("depth", [1, 3, 20])
+def test_sums_read_exactly_the_levels_asked_for(depth: int) -> None:
+    records = render(settings(calculate_depth=depth)).statements["records"]
+    levels = [int(level) for level in re.findall(r"COALESCE\(ask_qty\[(\d+)\], 0\)(?! /)", records)]
+    assert levels == list(range(1, depth + 1))
+    weighted = re.findall(r"COALESCE\(bid_qty\[(\d+)\], 0\) / (\d+)", records)
+    assert weighted == [(str(level), str(level)) for level in range(1, depth + 1)]
+
+
+def test_settings_arrive_where_they_are_meant() -> None:
+    rendered = render(
+        settings(
+            kafka_bootstrap_servers="one:1,two:2",
+            topic_prefix="desk",
+            watermark_delay_ms=1250,
+            spread_baseline_updates=40,
+        )
+    ).statements
+    assert "INTERVAL '1.250' SECOND" in rendered["raw"]
+    assert "idle" not in re.sub(r"--.*", "", rendered["raw"])
+    assert "'topic' = 'desk.raw'" in rendered["raw"]
+    assert "'scan.startup.mode' = 'earliest-offset'" in rendered["raw"]
+    assert "ROWS BETWEEN 39 PRECEDING AND CURRENT ROW" in rendered["records"]
+    # A baseline shorter than the warm-up is warm when it is full.
+    assert "spread_baseline_books >= 40" in rendered["alert_records"]
+    for table, topic in (("metrics", "desk.metrics"), ("processed", "desk.processed"), ("alerts", "desk.alerts")):
+        assert f"'topic' = '{topic}'" in rendered[table]
+        assert "'properties.bootstrap.servers' = 'one:1,two:2'" in rendered[table]
+        assert "'sink.delivery-guarantee' = 'at-least-once'" in rendered[table]
+
+
+def test_a_value_that_would_leave_its_literal_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"KAFKA_BOOTSTRAP_SERVERS=.*quote"):
+        render(settings(kafka_bootstrap_servers="ho'st:9092"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"alert_threshold_high": 0.8},
+        {"alert_hold_ms": 3001},
+        {"spread_alert_multiplier": 2.5},
+        {"calculate_depth": 9},
+        {"watermark_delay_ms": 501},
+    ],
+)
+def test_the_fingerprint_changes_with_what_the_state_means(change: dict[str, object]) -> None:
+    assert render(settings(**change)).fingerprint != render(settings()).fingerprint
+
+
+def test_the_fingerprint_stays_with_the_same_settings() -> None:
+    assert render(settings()).fingerprint == render(settings(log_level="debug", dashboard_port=1)).fingerprint
