@@ -17,6 +17,7 @@ from py4j.protocol import Py4JError
 from pyflink.datastream import StreamExecutionEnvironment
 from rich.console import Console
 
+from flink.broker import wait_for_topics
 from flink.checkpoints import Checkpoints
 from flink.gateway import Gateway
 from flink.jars import fetch_jars
@@ -60,6 +61,7 @@ def run(settings: Settings) -> None:
             settings, checkpoints=checkpoints.uri, resume_from=newest.as_uri() if newest else None, jars=jars
         )
         environment = _planned(configured, sql)
+        wait_for_topics(settings)
         client = environment.execute_async(JOB_NAME)
         _logger.info(
             "job_submitted",

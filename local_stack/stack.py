@@ -171,7 +171,7 @@ class StackRun:
         supervisor.add(Step("migrations", tables), after=("postgres",))
         flink = self._own("flink", "-m", "flink", environment=environment)
         flink.ready_timeout_s = 180.0
-        supervisor.add(flink, after=("topics", "flink-jars"))
+        supervisor.add(flink, after=("flink-jars",))  # it waits for the topics itself, while its JVM starts
         bridge = self._own("bridge", "-m", "dataflows", "bridge", environment=environment)
         supervisor.add(bridge, after=("topics", "migrations", "valkey"))
 

@@ -52,11 +52,10 @@ def base_url() -> None:
 @pytest.fixture(scope="session")
 def playwright(playwright: Playwright, pytestconfig: pytest.Config) -> Iterator[Playwright]:
     """The plug-in's own, with its event loop kept out of every other test's way."""
-    hooks = loop.Leaving()
-    with loop.marked_only_while_it_runs():
-        pytestconfig.pluginmanager.register(hooks)
-        yield playwright
-        pytestconfig.pluginmanager.unregister(hooks)
+    hooks = loop.SetAside()
+    pytestconfig.pluginmanager.register(hooks)
+    yield playwright
+    pytestconfig.pluginmanager.unregister(hooks)
 
 
 @pytest.fixture(scope="session")

@@ -68,8 +68,9 @@ class TestRedis:
         assert "Since " in said
         assert "valkey" in said
         dashboard.wait(lambda: dashboard.is_old("BTCUSDT") and dashboard.is_old("ADAUSDT"))
-        loop.leave()
-        with serving(valkey, tmp_path / "valkey.log"):
+        with ExitStack() as again:
+            with loop.set_aside():
+                again.enter_context(serving(valkey, tmp_path / "valkey.log"))
             dashboard.wait(lambda: dashboard.notice("redis").count() == 0)
             moves(dashboard, "BTCUSDT")
             points = len(dashboard.series()["time"])
