@@ -88,7 +88,7 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
 
     # One INSERT a topic: two into one topic would be two producers, and a symbol's order theirs to break.
     outputs = tables.create_statement_set()
-    for insert in ("insert_metrics", "insert_processed", "insert_alerts"):
+    for insert in ("insert_metrics", "insert_processed"):
         outputs.add_insert_sql(statements[insert])
     outputs.attach_as_datastream()
 
