@@ -27,10 +27,10 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from connectors.kafka.log_ends import log_ends
 from connectors.kafka.sink import KafkaRecordSink, OutRecord
 from connectors.kafka.source import Record, TopicSource
 from dataflows.ending import EndingSource
-from dataflows.log_ends import log_ends
 from dataflows.pacing import PacedSource
 from orderbook.errors import ServiceUnavailable, UnreadableMessage
 from orderbook.messages import (

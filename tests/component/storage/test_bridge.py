@@ -19,10 +19,10 @@ import pytest
 import redis
 from confluent_kafka import Consumer, TopicPartition
 
+from connectors.kafka.log_ends import log_ends
 from connectors.kafka.sink import CheckedProducer, OutRecord
 from connectors.kafka.topics import create_topics
 from dataflows.bridge import group
-from dataflows.log_ends import log_ends
 from local_stack.kafka import EmbeddedKafka
 from local_stack.process import end_with_parent
 from local_stack.valkey import EmbeddedValkey
