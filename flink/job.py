@@ -74,9 +74,21 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     for view in ("measured", "books"):
         tables.execute_sql(statements[view])
 
+    alert_records = tables.to_data_stream(tables.sql_query(statements["alert_records"]))
+    steps = (
+        alert_records.key_by(_symbol, key_type=Types.STRING())
+        .process(AlertFunction(sql.rules), ROW_TYPE)
+        .uid("alerts")
+        .name("alerts")
+    )
+    alert_schema = Schema.new_builder()
+    for column in alert_columns():
+        alert_schema.column(column.name, column.sql_type)
+    tables.create_temporary_view("alert_steps", steps, alert_schema.build())
+
     # One INSERT a topic: two into one topic would be two producers, and a symbol's order theirs to break.
     outputs = tables.create_statement_set()
-    for insert in ("insert_metrics", "insert_processed"):
+    for insert in ("insert_metrics", "insert_processed", "insert_alerts"):
         outputs.add_insert_sql(statements[insert])
     outputs.attach_as_datastream()
 
