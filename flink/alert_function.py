@@ -75,6 +75,14 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         return _NOTHING if stored is None else _decoder.decode(stored)
 
 
+RECORD_TYPE: Final = Types.ROW(
+    [
+        *(Types.STRING(), Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG(), Types.LONG()),
+        *(Types.STRING(), Types.DOUBLE(), Types.DOUBLE()),
+    ]
+)
+"""A record of alert_records.sql, in the order in which `process_element` takes it apart."""
+
 _FLINK_TYPES: Final = {"STRING": Types.STRING(), "BIGINT": Types.LONG(), "DOUBLE": Types.DOUBLE()}
 ROW_TYPE: Final = Types.ROW_NAMED(
     [column.name for column in alert_columns()],

@@ -74,6 +74,8 @@ def run(settings: Settings) -> None:
         # Its text is asked of the JVM, which must still be there.
         raise StackError(f"Flink refuses the job: {_reason(refused)}") from None
     finally:
+        # Beam's threads in this process raise when the JVM they talk to is gone, which is what is wanted here.
+        threading.excepthook = _say_nothing
         gateway.close()
         _logger.info("ended")
 
@@ -99,6 +101,10 @@ def _planned(configured: Configuration, sql: JobSql) -> StreamExecutionEnvironme
         gc.enable()
     environment._open()  # noqa: SLF001 - what PyFlink's own constructor does without the variable
     return environment
+
+
+def _say_nothing(_: threading.ExceptHookArgs) -> None:
+    pass
 
 
 def _reason(failure: Py4JError) -> str:

@@ -1,7 +1,10 @@
--- What the alerts read: of every record of the symbol, a handful of numbers.
+-- What the alerts read of every record: a handful of numbers, behind the key they are partitioned by.
 SELECT
-  symbol, venue, record_type, kafka_offset, heartbeat_before, event_time_ms,
-  CASE WHEN book_state = 'live' THEN CAST(NULL AS STRING) ELSE COALESCE(reason, book_state) END AS untrusted,
-  imbalance_ratio,
-  CASE WHEN spread_baseline_books >= $warm_up_books THEN spread / NULLIF(spread_baseline, 0) END AS spread_ratio
+  symbol,
+  ROW(
+    symbol, venue, record_type, kafka_offset, heartbeat_before, event_time_ms,
+    CASE WHEN book_state = 'live' THEN CAST(NULL AS STRING) ELSE COALESCE(reason, book_state) END,
+    imbalance_ratio,
+    CASE WHEN spread_baseline_books >= $warm_up_books THEN spread / NULLIF(spread_baseline, 0) END
+  ) AS alert_record
 FROM measured
