@@ -6,11 +6,14 @@ same float, so a price is exact as a key. Times are the exchange's, in milliseco
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 Level: TypeAlias = tuple[float, float]
+
+Market = Literal["spot", "usdm", "coinm"]
+"""Binance Spot, USD-margined futures, coin-margined futures (whose quantities are contracts)."""
 
 
 class DepthDiff(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,9 +33,26 @@ class DepthDiff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The book as it was after update `last_update_id`, down to the depth that was asked for, best levels first."""
+    """The book as it was after update `last_update_id`, best levels first.
+
+    `limit` levels a side were asked for: a side with fewer is whole. None says that both sides are whole.
+    """
 
     last_update_id: int
+    bids: list[Level]
+    asks: list[Level]
+    limit: int | None = None
+
+
+class PartialBook(msgspec.Struct, frozen=True, kw_only=True):
+    """The best few levels after `last_update_id`, whole each time (streams depth5, depth10, depth20).
+
+    Nothing links one to the next, so a lost one cannot be noticed. Spot sends no time with it.
+    """
+
+    symbol: str
+    last_update_id: int
+    event_time_ms: int | None
     bids: list[Level]
     asks: list[Level]
 
@@ -60,4 +80,4 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     buyer_is_maker: bool
 
 
-MarketEvent: TypeAlias = DepthDiff | BestQuote | Execution
+MarketEvent: TypeAlias = DepthDiff | PartialBook | BestQuote | Execution

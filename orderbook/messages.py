@@ -17,7 +17,45 @@ SCHEMA_VERSION: Final = 1
 
 T = TypeVar("T")
 
-BookState = Literal["syncing", "live", "resyncing", "stale"]
+BookState = Literal["syncing", "live", "resyncing", "stale", "unverified"]
+"""What to believe: only a `live` book is proven, by its sequence, its levels and the exchange's best quotes.
+
+`unverified`: the levels are the newest known, but something keeps them from being proven. The others publish no book.
+"""
+
+GapCause = Literal[
+    "start",
+    "gap",
+    "backwards",
+    "crossed",
+    "impossible",
+    "oracle",
+    "unreadable",
+    "disconnected",
+    "silent",
+    "stale",
+    "status",
+    "coverage",
+    "partial",
+]
+"""Why a symbol is not live.
+
+| cause | what happened |
+|---|---|
+| start | no snapshot yet |
+| gap | updates between two diffs are missing |
+| backwards | a diff went back in update ids or in time |
+| crossed | the best bid reached the best ask |
+| impossible | a price or a quantity that cannot exist |
+| oracle | the exchange's best quote differs from ours at the same update id |
+| unreadable | a frame of the symbol's depth stream could not be read |
+| disconnected | the connection was lost |
+| silent | the whole connection delivers nothing |
+| stale | this symbol delivers nothing for longer than it ever pauses, while others do |
+| status | the exchange says that the symbol is not trading |
+| coverage | the published levels reach beyond the verified part of the book |
+| partial | a partial-depth stream: whole books without a sequence |
+"""
 Aggressor = Literal["buy", "sell"]
 AlertStatus = Literal["FIRING", "ESCALATED", "RECOVERING", "RESOLVED", "SUPPRESSED", "MATCHED"]
 Severity = Literal["medium", "high"]
@@ -26,8 +64,12 @@ Severity = Literal["medium", "high"]
 class Book(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="book"):
     """The top of a local book after one applied diff (topic raw, key symbol).
 
-    Arrays hold at most DEPTH_LEVELS entries, best first: bids descending, asks ascending in price. Only a book in
-    state live is published. `event_time_ms` never goes back for a symbol.
+    Arrays hold at most DEPTH_LEVELS entries, best first: bids descending, asks ascending in price. Its state is live or
+    unverified, the latter with its `cause`; no other book is published. `event_time_ms` never goes back for a symbol.
+
+    The trust in it: `gaps`, `resyncs`, `oracle_checks` and `oracle_mismatches` so far; `snapshot_age_ms` since the
+    snapshot it was built from; how far from the mid each side is verified, in basis points, null where all of it is.
+    `latency_ms` is from the exchange's event to its receipt, corrected for the clocks' offset.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -41,12 +83,24 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="boo
     ask_price: list[float]
     ask_qty: list[float]
     state: BookState
+    cause: GapCause | None = None
+    gaps: int = 0
+    resyncs: int = 0
+    oracle_checks: int = 0
+    oracle_mismatches: int = 0
+    snapshot_age_ms: int | None = None
+    bid_coverage_bps: float | None = None
+    ask_coverage_bps: float | None = None
+    latency_ms: int | None = None
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="heartbeat"):
     """A symbol's sign of life (topic raw, key symbol): every second, also when its market is silent.
 
     It moves the symbol's event time on, and carries the trust in its book and counters since the process started.
+    `cause` and `reason` are null while live. `stale_after_ms` is how long the symbol may pause at its present pace.
+    `clock_offset_ms` is our clock minus the exchange's, the shortest way between them included. `latency_counts[i]` is
+    how many events took at most `orderbook.clock.LATENCY_BOUNDS_MS[i]` (the last one: more than all), corrected for it.
     An empty `symbol` is the clock of a partition no symbol lives in.
     """
 
@@ -65,6 +119,40 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     oracle_mismatches: int
     held_back: int
     unreadable: int
+    cause: GapCause | None = None
+    clock_jumps: int = 0
+    repeated: int = 0
+    snapshot_age_ms: int | None = None
+    bid_coverage_bps: float | None = None
+    ask_coverage_bps: float | None = None
+    stale_after_ms: int | None = None
+    clock_offset_ms: int | None = None
+    latency_counts: list[int] = []
+
+
+class FeedGap(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="feed_gap"):
+    """A stretch during which a symbol was not live (topic raw, key symbol): once when it opens, again when it closes.
+
+    Both carry the same `gap_id`; while it is open its ends are null. `cause` and `reason` are those it began with.
+    `last_update_id` is the last live book before it, `next_update_id` the first after it. `missing_updates` is how many
+    update ids the diffs skipped, null where that is not what happened.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    venue: str
+    symbol: str
+    event_time_ms: int
+    receive_time_ms: int
+    gap_id: str
+    cause: GapCause
+    reason: str
+    start_event_time_ms: int
+    start_receive_time_ms: int
+    end_event_time_ms: int | None = None
+    end_receive_time_ms: int | None = None
+    last_update_id: int | None = None
+    next_update_id: int | None = None
+    missing_updates: int | None = None
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="trade"):
@@ -185,8 +273,8 @@ _WindowOnTheWire = cast(
 )
 
 
-RawMessage = Book | Heartbeat
-IngestMessage = Book | Heartbeat | Trade | DeadLetter
+RawMessage = Book | Heartbeat | FeedGap
+IngestMessage = Book | Heartbeat | FeedGap | Trade | DeadLetter
 
 _encoder = msgspec.json.Encoder()
 _raw_decoder: msgspec.json.Decoder[RawMessage] = msgspec.json.Decoder(RawMessage)
