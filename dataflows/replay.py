@@ -83,11 +83,12 @@ def replay(files: tuple[Path, ...], speed: Speed, settings: Settings, progress: 
     finally:
         watched.close()
     counters = [keeper.counters for keeper in keepers]
+    oracles = [keeper.oracle for keeper in keepers]
     return Replayed(
         books=sum(counter.books for counter in counters),
         gaps=sum(counter.gaps for counter in counters),
-        oracle_checks=sum(counter.oracle_checks for counter in counters),
-        oracle_mismatches=sum(counter.oracle_mismatches for counter in counters),
+        oracle_checks=sum(oracle.checks for oracle in oracles),
+        oracle_mismatches=sum(oracle.mismatches for oracle in oracles),
         last_window_end_ms=last_window_end_ms,
     )
 

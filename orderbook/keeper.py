@@ -1,43 +1,39 @@
-"""Keeping one symbol's book: from diffs, snapshots and best quotes to books that are exact or not published at all.
+"""Keeping one symbol's book: from diffs, snapshots and best quotes to books that are proven, or marked as not.
 
-    SYNCING --snapshot and the diff that continues it--> LIVE --gap, crossed book, lost connection--> RESYNCING
-                                                          ^                                              |
-                                                          +------snapshot and the diff continuing it-----+
+    SYNCING --snapshot and the diff that continues it--> LIVE --anything wrong--> RESYNCING --the same--> LIVE
+                                                          |
+                                  silence --> STALE --the diff that continues the book--> LIVE
+                       levels not verified --> UNVERIFIED --a newer snapshot merged----> LIVE
 
-While not LIVE, diffs are buffered and a snapshot is wanted. A diff that the snapshot does not reach back to makes the
-keeper want a newer snapshot. A diff that is repeated is dropped.
+While SYNCING or RESYNCING, diffs are buffered, a snapshot is wanted, and no book is published. STALE and UNVERIFIED
+keep the book: the next diff tells whether something was missed. A stream of partial books is UNVERIFIED for good.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 from orderbook.book import ImpossibleLevel, LocalBook
-from orderbook.market import BestQuote, DepthDiff, Snapshot
-from orderbook.messages import Book, BookState
+from orderbook.clock import no_latencies
+from orderbook.counters import KeeperCounters, Timed
+from orderbook.coverage import WHOLE, Coverage, reaches_beyond
+from orderbook.market import BestQuote, DepthDiff, PartialBook, Snapshot
+from orderbook.messages import Book, BookState, GapCause
+from orderbook.oracle import QuoteOracle
+from orderbook.overlap import WaitingDiffs
+from orderbook.pace import ArrivalPace
+from orderbook.refresh import Refresh, agree
 from orderbook.sequence import SequenceRules
 
 BUFFERED_DIFFS: Final = 10_000
 """Diffs kept while a snapshot is awaited, 16 minutes of a 100 ms stream; older ones are useless to a new snapshot."""
+BACKWARDS_MS: Final = 1000
+"""A diff whose event time lies further before the one before it goes back in time."""
+REFRESH_AGAIN_MS: Final = 10_000
+"""Least time between two refreshes of a book whose price stays near the edge of its snapshot."""
 
-REMEMBERED_QUOTES: Final = 256
-"""Best quotes, and best levels of past books, kept until the other side of the comparison arrives."""
-
-BestLevels = tuple[float, float, float, float]
-
-
-@dataclass(slots=True)
-class KeeperCounters:
-    """What happened to one symbol's book since the process started."""
-
-    books: int = 0
-    gaps: int = 0
-    resyncs: int = 0
-    oracle_checks: int = 0
-    oracle_mismatches: int = 0
-    held_back: int = 0
+FIRST_SNAPSHOT: Final = "waiting for the first snapshot"
 
 
 class BookKeeper:
@@ -47,73 +43,153 @@ class BookKeeper:
         self.venue: Final = venue
         self.symbol: Final = symbol
         self.counters: Final = KeeperCounters()
+        self.oracle: Final = QuoteOracle()
+        self.pace: Final = ArrivalPace()
+        self.latency_counts: Final = no_latencies()
         self.state: BookState = "syncing"
-        self.reason: str | None = "waiting for the first snapshot"
+        self.cause: GapCause | None = "start"
+        self.reason: str | None = FIRST_SNAPSHOT
+        self.missing_updates: int | None = None
         self.last_update_id: int | None = None
         self.event_time_ms: int | None = None
         self.last_book_time_ms: int | None = None
+        self.snapshot_time_ms: int | None = None
+        self.coverage_bps: tuple[float | None, float | None] = (None, None)
         self._rules = rules
         self._depth_levels = depth_levels
+        self._following = False
+        self._was_live = False
         self._book = LocalBook()
-        self._buffer: deque[tuple[DepthDiff, int]] = deque(maxlen=BUFFERED_DIFFS)
+        self._coverage = WHOLE
+        self._covered_mid: float | None = None
+        self._buffer: deque[Timed] = deque(maxlen=BUFFERED_DIFFS)
+        self._waiting: WaitingDiffs[Timed] = WaitingDiffs()
         self._snapshot_id: int | None = None
-        self._quotes: dict[int, BestQuote] = {}
-        self._bests: dict[int, BestLevels] = {}
+        self._snapshot_limit = 0
+        self._newest_diff_ms: int | None = None
+        self._partial_id: int | None = None
+        self._refresh: Refresh | None = None
+        self._refresh_from_ms = 0
+
+    @property
+    def follows(self) -> bool:
+        """True while the book is built and every diff so far continued it."""
+        return self._following
 
     @property
     def wants_snapshot(self) -> bool:
-        """True while only a new snapshot can bring the book (back) to live."""
-        return self.state != "live" and self._snapshot_id is None
+        """True while a snapshot would help: to bring the book to live, or to verify it further out."""
+        if self._partial_id is not None:
+            return False
+        if self._following:
+            return self._refresh is not None and self._refresh.wants_snapshot
+        return self._snapshot_id is None
 
-    def diff(self, diff: DepthDiff, receive_time_ms: int) -> list[Book]:
-        """Take one diff and return the books it makes, at most one; none while not live."""
-        if self.state != "live" or self.last_update_id is None:
-            self._buffer.append((diff, receive_time_ms))
-            return self._bridge()
-        if diff.final_update_id <= self.last_update_id:
-            return []
-        if not self._rules.continues_diff(diff, self.last_update_id):
-            self.counters.gaps += 1
-            self._resync(
-                f"gap: the diff after update {self.last_update_id} "
-                f"starts at {diff.first_update_id} and ends at {diff.final_update_id}"
-            )
-            self._buffer.append((diff, receive_time_ms))
-            return []
-        return self._applied(diff, receive_time_ms)
+    @property
+    def snapshot_priority(self) -> int:
+        """0 when a book that was live waits for the snapshot, 1 for a first one, 2 to verify a live book further."""
+        if self._following:
+            return 0 if self.state == "unverified" else 2
+        return 0 if self._was_live else 1
 
-    def snapshot(self, snapshot: Snapshot) -> list[Book]:
+    def diff(
+        self, diff: DepthDiff, receive_time_ms: int, event_time_ms: int | None = None, latency_ms: int | None = None
+    ) -> list[Book]:
+        """Take one diff and return the books it makes, none while the book is not followed.
+
+        `event_time_ms` is the exchange's time as believed, the diff's own by default.
+        """
+        own_ms = diff.event_time_ms if event_time_ms is None else event_time_ms
+        return self._take(Timed(diff, receive_time_ms, own_ms, latency_ms))
+
+    def snapshot(self, snapshot: Snapshot, receive_time_ms: int = 0) -> list[Book]:
         """Take a snapshot and return the books of the buffered diffs that continue it, in their order.
 
-        While live it is not needed and ignored.
+        While the book is followed the snapshot is merged if one was wanted, and otherwise ignored.
         """
-        if self.state == "live":
+        if self._partial_id is not None:
+            return []
+        if self._following:
+            if self._refresh is not None:
+                self._refresh.arrived(snapshot)
+                self._merge(receive_time_ms)
             return []
         try:
             self._book.replace(snapshot.bids, snapshot.asks)
         except ImpossibleLevel as impossible:
+            self.counters.impossible += 1
             self.reason = f"snapshot {snapshot.last_update_id} refused: {impossible}"
             return []
+        self._based_on(Coverage.of(snapshot), receive_time_ms)
+        self._snapshot_limit = snapshot.limit or 0
         self._snapshot_id = snapshot.last_update_id
         return self._bridge()
 
+    def partial(
+        self, partial: PartialBook, receive_time_ms: int, event_time_ms: int, latency_ms: int | None
+    ) -> list[Book]:
+        """Take a whole book of few levels and return it as unverified; ignored where diffs are followed.
+
+        An older one than the last is dropped, one that cannot exist is counted and not published.
+        """
+        if self._following or self._buffer:
+            return []
+        if self._partial_id is not None and partial.last_update_id <= self._partial_id:
+            self.counters.repeated += 1
+            return []
+        self._partial_id = self.last_update_id = partial.last_update_id
+        try:
+            self._book.replace(partial.bids, partial.asks)
+        except ImpossibleLevel as impossible:
+            self.counters.impossible += 1
+            self._settle("resyncing", "impossible", f"partial book {partial.last_update_id} refused: {impossible}")
+            return []
+        if self._book.crossed:
+            self.counters.crossed += 1
+            self._settle("resyncing", "crossed", f"partial book {partial.last_update_id} is crossed")
+            return []
+        self._settle("unverified", "partial", f"depth{len(partial.bids)} frames: a lost one cannot be noticed")
+        best = self._book.best
+        if best is not None:
+            self.oracle.judge(partial.last_update_id, best)
+        self.pace.arrived(receive_time_ms)
+        return [self._published(partial.last_update_id, receive_time_ms, event_time_ms, latency_ms)]
+
     def quote(self, quote: BestQuote) -> None:
         """Compare the exchange's best quote with our book of the same update, now or when that book is made."""
-        best = self._bests.get(quote.update_id)
-        if best is not None:
-            self._compare(quote, best)
-        elif self.last_update_id is None or quote.update_id > self.last_update_id:
-            self._quotes[quote.update_id] = quote
-            _forget_oldest(self._quotes)
+        if not self.oracle.quote(quote, self.last_update_id) and self._following:
+            self._lose("oracle", f"the exchange's best quote of update {quote.update_id} differs from the book's")
+
+    def lost(self, cause: GapCause, reason: str) -> None:
+        """Distrust the book for a reason from outside; diffs go on being buffered."""
+        if self._following:
+            self._lose(cause, reason)
 
     def disconnected(self, reason: str) -> None:
         """Distrust the book: updates may have been missed. Diffs of the old connection are forgotten."""
+        self._waiting.close()
         self._buffer.clear()
-        if self.state == "live":
-            self._resync(reason)
+        if self._following:
+            self._lose("disconnected", reason)
         else:
             self._snapshot_id = None
             self.reason = reason
+
+    def overlap_began(self) -> None:
+        """From now on diffs arrive over two connections."""
+        self._waiting.open = True
+
+    def overlap_ended(self) -> list[Book]:
+        """One connection is left: what still waits for diffs before it shows a gap."""
+        books: list[Book] = []
+        for timed in self._waiting.close():
+            books += self._take(timed)
+        return books
+
+    def went_stale(self, cause: GapCause, reason: str) -> None:
+        """Mark the book as out of date, or say anew why it is; the next diff tells whether something was missed."""
+        if self._following or self._partial_id is not None:
+            self._settle("stale", cause, reason)
 
     def hold_back(self, event_time_ms: int) -> int:
         """Return the event time to publish: the given one, or the symbol's last one if that is later (counted)."""
@@ -123,87 +199,220 @@ class BookKeeper:
         self.event_time_ms = event_time_ms
         return event_time_ms
 
+    def _take(self, timed: Timed) -> list[Book]:
+        diff = timed.diff
+        last_id = self.last_update_id
+        if not self._following or last_id is None:
+            self._buffer.append(timed)
+            return self._bridge()
+        if diff.final_update_id <= last_id:
+            if diff.first_update_id > diff.final_update_id:
+                return self._broken(timed, last_id)
+            self.counters.repeated += 1
+            return []
+        if not self._rules.continues_diff(diff, last_id):
+            if self._waiting.open:
+                return self._beside(timed, last_id)
+            return self._broken(timed, last_id)
+        books = self._applied(timed)
+        return books + self._drained() if self._waiting else books
+
+    def _beside(self, timed: Timed, last_id: int) -> list[Book]:
+        """Take a diff that does not continue the book while another connection may deliver the one that does."""
+        first_id, final_id = self._rules.follows_id(timed.diff) + 1, timed.diff.final_update_id
+        if first_id <= last_id + 1 <= final_id:
+            return self._applied(timed) + self._drained()
+        if first_id > last_id and self._waiting.park(first_id, final_id, timed):
+            return []
+        return self._broken(timed, last_id)
+
+    def _drained(self) -> list[Book]:
+        """Apply what has waited and continues the book now."""
+        books: list[Book] = []
+        while self._following and self.last_update_id is not None:
+            timed = self._waiting.next_after(self.last_update_id)
+            if timed is None:
+                break
+            books += self._applied(timed)
+        return books
+
+    def _broken(self, timed: Timed, last_id: int) -> list[Book]:
+        """Take a diff that breaks the sequence: the first one of the book to come."""
+        diff = timed.diff
+        span = f"the diff after update {last_id} starts at {diff.first_update_id} and ends at {diff.final_update_id}"
+        missing = self._rules.follows_id(diff) - last_id
+        if missing <= 0 or diff.first_update_id > diff.final_update_id:
+            self.counters.backwards += 1
+            self._lose("backwards", f"backwards: {span}")
+        else:
+            self.counters.gaps += 1
+            self._lose("gap", f"gap: {span}", missing=missing)
+        self._buffer.append(timed)
+        return []
+
     def _bridge(self) -> list[Book]:
         """Apply the buffered diffs that continue the snapshot, if there is one."""
         if self._snapshot_id is None:
             return []
-        while self._buffer and self._rules.known_to_snapshot(self._buffer[0][0], self._snapshot_id):
+        while self._buffer and self._rules.known_to_snapshot(self._buffer[0].diff, self._snapshot_id):
             self._buffer.popleft()
         if not self._buffer:
             self.reason = "snapshot taken, waiting for the diff that continues it"
             return []
-        if not self._rules.continues_snapshot(self._buffer[0][0], self._snapshot_id):
+        if not self._rules.continues_snapshot(self._buffer[0].diff, self._snapshot_id):
             self.reason = (
                 f"snapshot {self._snapshot_id} is older than the first diff, "
-                f"which starts at {self._buffer[0][0].first_update_id}: a newer one is needed"
+                f"which starts at {self._buffer[0].diff.first_update_id}: a newer one is needed"
             )
             self._snapshot_id = None
             return []
         if self.state == "resyncing":
             self.counters.resyncs += 1
-        self.state, self.reason, self._snapshot_id = "live", None, None
-        waiting, self._buffer = self._buffer, deque(maxlen=BUFFERED_DIFFS)
-        first, received = waiting.popleft()
-        books = self._applied(first, received)
-        for diff, received in waiting:
-            books += self.diff(diff, received)
+        self._following, self._snapshot_id, self._newest_diff_ms = True, None, None
+        buffered, self._buffer = self._buffer, deque(maxlen=BUFFERED_DIFFS)
+        self.pace.restarted(buffered[0].receive_time_ms)
+        books = self._applied(buffered.popleft())
+        for timed in buffered:
+            books += self._take(timed)
         return books
 
-    def _applied(self, diff: DepthDiff, receive_time_ms: int) -> list[Book]:
-        """Apply a diff that continues the book; an impossible or crossed result leads to a resync instead."""
+    def _applied(self, timed: Timed) -> list[Book]:
+        """Apply a diff that continues the book; a result that cannot be leads to a resync instead."""
+        diff = timed.diff
+        update_id = diff.final_update_id
+        if self._newest_diff_ms is not None and diff.event_time_ms < self._newest_diff_ms - BACKWARDS_MS:
+            self.counters.backwards += 1
+            back_ms = self._newest_diff_ms - diff.event_time_ms
+            return self._refused("backwards", f"diff {update_id} is {back_ms} ms older than one before it", timed)
+        if self._newest_diff_ms is None or diff.event_time_ms > self._newest_diff_ms:
+            self._newest_diff_ms = diff.event_time_ms
+        book = self._book
         try:
-            self._book.apply(diff.bids, diff.asks)
+            book.apply(diff.bids, diff.asks)
         except ImpossibleLevel as impossible:
-            self.counters.gaps += 1
-            self._resync(f"diff {diff.final_update_id} refused: {impossible}")
-            return []
-        self.last_update_id = diff.final_update_id
-        if self._book.crossed:
-            self.counters.gaps += 1
-            self._resync(f"the book crossed at update {diff.final_update_id}")
-            return []
-        self._check_oracle(diff.final_update_id)
-        self.counters.books += 1
-        bid_price, bid_qty = self._book.top_bids(self._depth_levels)
-        ask_price, ask_qty = self._book.top_asks(self._depth_levels)
-        book = Book(
+            self.counters.impossible += 1
+            return self._refused("impossible", f"diff {update_id} refused: {impossible}", None)
+        self.last_update_id = update_id
+        best = book.best
+        if best is not None:
+            if best[0] >= best[2]:
+                self.counters.crossed += 1
+                return self._refused("crossed", f"the book crossed at update {update_id}", None)
+            if not self.oracle.judge(update_id, best):
+                why = f"the exchange's best quote of update {update_id} differs from the book's"
+                return self._refused("oracle", why, None)
+        if self._refresh is not None:
+            self._refresh.applied(diff)
+            self._merge(timed.receive_time_ms)
+            if not self._following:
+                return []
+        self.pace.arrived(timed.receive_time_ms)
+        self._check_coverage(best, timed.receive_time_ms)
+        return [self._published(update_id, timed.receive_time_ms, timed.event_time_ms, timed.latency_ms)]
+
+    def _check_coverage(self, best: tuple[float, float, float, float] | None, receive_time_ms: int) -> None:
+        """Settle whether the levels to be published are verified, and want a newer snapshot before they are not."""
+        edge = self._coverage
+        if edge is WHOLE:
+            if self.state != "live":
+                self._settle("live", None, None)
+            return
+        if best is not None and (mid := (best[0] + best[2]) / 2) != self._covered_mid:
+            self._covered_mid = mid
+            self.coverage_bps = edge.reach_bps(mid)
+        book, levels = self._book, self._depth_levels
+        if reaches_beyond(edge, book, levels - 1):
+            if self.state != "unverified":
+                self._settle("unverified", "coverage", f"the best {levels} levels reach beyond the snapshot")
+        elif self.state != "live":
+            self._settle("live", None, None)
+        near = levels - 1 + max(0, min(levels, (self._snapshot_limit - levels) // 2))
+        if self._refresh is None and receive_time_ms >= self._refresh_from_ms and reaches_beyond(edge, book, near):
+            self._refresh = Refresh(self._rules, BUFFERED_DIFFS)
+
+    def _merge(self, receive_time_ms: int) -> None:
+        """Put the wanted snapshot under the book as soon as that can be done."""
+        if self._refresh is None or self.last_update_id is None:
+            return
+        try:
+            merged = self._refresh.merged(self.last_update_id)
+        except ImpossibleLevel as impossible:
+            self.counters.impossible += 1
+            self._lose("impossible", f"snapshot refused: {impossible}")
+            return
+        if merged is None:
+            return
+        self.oracle.checks += 1
+        if not agree(self._book, self._coverage, merged.book, self._depth_levels):
+            self.oracle.mismatches += 1
+            self._lose("oracle", f"snapshot {merged.snapshot_id} leads to another book at {self.last_update_id}")
+            return
+        self.counters.refreshes += 1
+        self._book = merged.book
+        self._based_on(merged.coverage, receive_time_ms)
+
+    def _based_on(self, coverage: Coverage, receive_time_ms: int) -> None:
+        self._refresh = None
+        self._refresh_from_ms = receive_time_ms + REFRESH_AGAIN_MS
+        self._coverage = coverage
+        self._covered_mid = None
+        self.coverage_bps = (None, None)
+        self.snapshot_time_ms = receive_time_ms
+
+    def _published(self, update_id: int, receive_time_ms: int, event_time_ms: int, latency_ms: int | None) -> Book:
+        counters, oracle, book = self.counters, self.oracle, self._book
+        counters.books += 1
+        if self.event_time_ms is not None and event_time_ms < self.event_time_ms:
+            event_time_ms = self.hold_back(event_time_ms)
+        self.event_time_ms = self.last_book_time_ms = event_time_ms
+        bid_price, bid_qty = book.top_bids(self._depth_levels)
+        ask_price, ask_qty = book.top_asks(self._depth_levels)
+        bid_coverage_bps, ask_coverage_bps = self.coverage_bps
+        return Book(
             venue=self.venue,
             symbol=self.symbol,
-            event_time_ms=self.hold_back(diff.event_time_ms),
+            event_time_ms=event_time_ms,
             receive_time_ms=receive_time_ms,
-            update_id=diff.final_update_id,
+            update_id=update_id,
             bid_price=bid_price,
             bid_qty=bid_qty,
             ask_price=ask_price,
             ask_qty=ask_qty,
-            state="live",
+            state=self.state,
+            cause=self.cause,
+            gaps=counters.gaps,
+            resyncs=counters.resyncs,
+            oracle_checks=oracle.checks,
+            oracle_mismatches=oracle.mismatches,
+            snapshot_age_ms=None if self.snapshot_time_ms is None else receive_time_ms - self.snapshot_time_ms,
+            bid_coverage_bps=bid_coverage_bps,
+            ask_coverage_bps=ask_coverage_bps,
+            latency_ms=latency_ms,
         )
-        self.last_book_time_ms = book.event_time_ms
-        return [book]
 
-    def _resync(self, reason: str) -> None:
-        self.state, self.reason = "resyncing", reason
+    def _refused(self, cause: GapCause, reason: str, next_first: Timed | None) -> list[Book]:
+        self._lose(cause, reason)
+        if next_first is not None:
+            self._buffer.append(next_first)
+        return []
+
+    def _lose(self, cause: GapCause, reason: str, *, missing: int | None = None) -> None:
+        self._following = False
+        self._was_live = True
         self._snapshot_id = None
-        self._quotes.clear()
-        self._bests.clear()
+        self._refresh = None
+        self.missing_updates = missing
+        self._buffer.extend(self._waiting_in_order())
+        self.oracle.forget()
+        self._settle("resyncing", cause, reason)
 
-    def _check_oracle(self, update_id: int) -> None:
-        bid, ask = self._book.best_bid, self._book.best_ask
-        if bid is None or ask is None:
-            return
-        best = (*bid, *ask)
-        self._bests[update_id] = best
-        _forget_oldest(self._bests)
-        quote = self._quotes.pop(update_id, None)
-        if quote is not None:
-            self._compare(quote, best)
+    def _waiting_in_order(self) -> list[Timed]:
+        still_open = self._waiting.open
+        left = self._waiting.close()
+        self._waiting.open = still_open
+        return left
 
-    def _compare(self, quote: BestQuote, best: BestLevels) -> None:
-        self.counters.oracle_checks += 1
-        if best != (quote.bid_price, quote.bid_qty, quote.ask_price, quote.ask_qty):
-            self.counters.oracle_mismatches += 1
-
-
-def _forget_oldest(remembered: dict[int, BestQuote] | dict[int, BestLevels]) -> None:
-    if len(remembered) > REMEMBERED_QUOTES:
-        del remembered[next(iter(remembered))]
+    def _settle(self, state: BookState, cause: GapCause | None, reason: str | None) -> None:
+        self.state, self.cause, self.reason = state, cause, reason
+        if cause is None:
+            self.missing_updates = None

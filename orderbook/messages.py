@@ -109,19 +109,23 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     symbol: str
     event_time_ms: int
     receive_time_ms: int
-    update_id: int | None
+    update_id: int | None = None
     state: BookState
-    reason: str | None
-    books: int
-    gaps: int
-    resyncs: int
-    oracle_checks: int
-    oracle_mismatches: int
-    held_back: int
-    unreadable: int
     cause: GapCause | None = None
-    clock_jumps: int = 0
+    reason: str | None = None
+    books: int = 0
+    gaps: int = 0
+    backwards: int = 0
+    crossed: int = 0
+    impossible: int = 0
+    resyncs: int = 0
+    refreshes: int = 0
     repeated: int = 0
+    oracle_checks: int = 0
+    oracle_mismatches: int = 0
+    held_back: int = 0
+    clock_jumps: int = 0
+    unreadable: int = 0
     snapshot_age_ms: int | None = None
     bid_coverage_bps: float | None = None
     ask_coverage_bps: float | None = None

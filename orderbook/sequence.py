@@ -24,12 +24,21 @@ class SequenceRules:
         return diff.final_update_id <= last_update_id
 
     def continues_snapshot(self, diff: DepthDiff, last_update_id: int) -> bool:
-        """True for the first diff to apply: spot U <= L+1 <= u, futures U <= L <= u."""
-        expected = last_update_id if self.market != "spot" else last_update_id + 1
-        return diff.first_update_id <= expected <= diff.final_update_id
+        """True for the first diff to apply: spot U <= L+1 <= u, futures U <= L <= u, or pu = L."""
+        if self.market == "spot":
+            return diff.first_update_id <= last_update_id + 1 <= diff.final_update_id
+        return (
+            diff.first_update_id <= last_update_id <= diff.final_update_id or diff.previous_update_id == last_update_id
+        )
 
     def continues_diff(self, diff: DepthDiff, final_update_id: int) -> bool:
         """True when no update lies between the diff and the one before: spot U = u+1, futures pu = u."""
         if self.market != "spot":
             return diff.previous_update_id == final_update_id
         return diff.first_update_id == final_update_id + 1
+
+    def follows_id(self, diff: DepthDiff) -> int:
+        """Return the update id that the diff says to come after: spot U-1, futures pu."""
+        if self.market != "spot" and diff.previous_update_id is not None:
+            return diff.previous_update_id
+        return diff.first_update_id - 1

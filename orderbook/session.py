@@ -1,115 +1,248 @@
 """One connection's session: market events and time in, messages to publish and snapshots wanted out.
 
 Sans-I/O: live connections, the simulator and recordings drive the same code. Time is the receive clock of whoever
-drives it, in milliseconds since the Unix epoch; it may jump, and may run behind the exchange's.
+drives it, in milliseconds since the Unix epoch; it may jump, and may run behind the exchange's. Whatever is due at a
+moment of that clock happens at that moment, however late `advance` is called: equal arrivals make equal messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
+from orderbook.clock import ExchangeClock, count_latency
 from orderbook.keeper import BookKeeper
-from orderbook.market import BestQuote, DepthDiff, Execution, MarketEvent, Snapshot
-from orderbook.messages import DeadLetter, Heartbeat, IngestMessage, Trade
-from orderbook.sequence import Market, SequenceRules
+from orderbook.ledger import GapLedger, Standing
+from orderbook.market import BestQuote, DepthDiff, Execution, Market, MarketEvent, PartialBook, Snapshot
+from orderbook.messages import Book, BookState, DeadLetter, GapCause, Heartbeat, IngestMessage, Trade
+from orderbook.overlap import TradeIds
+from orderbook.sequence import SequenceRules
 
 HEARTBEAT_MS: Final = 1000
+TICK_MS: Final = 250
+"""How often silence is looked for."""
 CLOCK_SLACK_MS: Final = 500
 """How far a heartbeat stays behind the connection's newest event time, so that it overtakes no event on its way."""
 SILENCE_MS: Final = 5000
 """How long a connection may be silent before heartbeats move event time on without it."""
 JUMP_MS: Final = 60_000
 """A receive clock that moves further than this in one step has jumped: no heartbeats are made up for the stretch."""
+LEAST_SILENCE_MS: Final = 1000
+MOST_SILENCE_MS: Final = 30_000
 PAYLOAD_SHOWN: Final = 10_000
+TRADING: Final = "TRADING"
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotWish:
+    """A symbol whose snapshot would help. Priority 0: a live book was lost; 1: the first one; 2: to verify further."""
+
+    symbol: str
+    priority: int
+
+
+class _Followed:
+    """One symbol of the session: its book, its trades, its ledger, and what was last said of it."""
+
+    __slots__ = ("announced", "keeper", "ledger", "status", "trades")
+
+    def __init__(self, keeper: BookKeeper) -> None:
+        self.keeper = keeper
+        self.ledger = GapLedger(keeper.venue, keeper.symbol)
+        self.trades = TradeIds()
+        self.announced: tuple[BookState, GapCause | None] | None = None
+        self.status = TRADING
 
 
 class IngestSession:
     """The books of the symbols of one connection, their heartbeats and what could not be read.
 
     Each second it makes a heartbeat for every symbol and one with an empty symbol, the clock of the partitions that
-    no symbol lives in.
+    no symbol lives in. A change of a symbol's state is told at once, and to the gap ledger.
     """
 
     def __init__(self, *, venue: str, symbols: Iterable[str], depth_levels: int, market: Market = "spot") -> None:
-        rules = SequenceRules(market)
         self._venue = venue
-        self._keepers: Final = {
-            symbol: BookKeeper(venue=venue, symbol=symbol, rules=rules, depth_levels=depth_levels) for symbol in symbols
-        }
+        self._rules = SequenceRules(market)
+        self._depth_levels = depth_levels
+        self._followed: dict[str, _Followed] = {symbol: self._following(symbol) for symbol in symbols}
+        self._clock: Final = ExchangeClock()
         self._unreadable = 0
         self._exchange_clock_ms: int | None = None
         self._last_receive_ms: int | None = None
-        self._next_beat_ms: int | None = None
-        self._announced: dict[str, tuple[str, str | None]] = {}
+        self._next_tick_ms: int | None = None
+        self._next_beat_ms = 0
+        self._overlapping = False
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that are followed, in the order in which they were given or added."""
+        return tuple(self._followed)
 
     @property
     def keepers(self) -> tuple[BookKeeper, ...]:
-        """The symbols' keepers, in the order in which the symbols were given."""
-        return tuple(self._keepers.values())
+        """The symbols' keepers, in the same order."""
+        return tuple(followed.keeper for followed in self._followed.values())
 
-    def wanted_snapshots(self) -> list[str]:
-        """Symbols whose book only a new snapshot can make live."""
-        return [symbol for symbol, keeper in self._keepers.items() if keeper.wants_snapshot]
+    @property
+    def clock(self) -> ExchangeClock:
+        """The exchange's clock as this connection sees it."""
+        return self._clock
+
+    @property
+    def silence_limit_ms(self) -> int:
+        """How long the connection may deliver nothing at the pace of its busiest symbol, ms."""
+        limit_ms = min((followed.keeper.pace.limit_ms for followed in self._followed.values()), default=MOST_SILENCE_MS)
+        return max(LEAST_SILENCE_MS, min(MOST_SILENCE_MS, limit_ms))
+
+    def silent_ms(self, now_ms: int) -> int:
+        """Return for how long nothing at all was received, ms; 0 before the first arrival."""
+        return 0 if self._last_receive_ms is None else max(0, now_ms - self._last_receive_ms)
+
+    def wanted_snapshots(self) -> list[SnapshotWish]:
+        """Return the symbols whose snapshot would help."""
+        return [
+            SnapshotWish(symbol, followed.keeper.snapshot_priority)
+            for symbol, followed in self._followed.items()
+            if followed.keeper.wants_snapshot
+        ]
 
     def event(self, event: MarketEvent, receive_time_ms: int) -> list[IngestMessage]:
-        """Take one event and return what it makes: heartbeats that were due before it, books, a trade.
+        """Take one event and return what it makes: whatever was due before it, books, a trade.
 
         Events of symbols that are not followed are dropped.
         """
         messages = self.advance(receive_time_ms)
-        keeper = self._keepers.get(event.symbol)
-        if keeper is None:
-            return messages
+        followed = self._followed.get(event.symbol)
         self._last_receive_ms = receive_time_ms
+        if followed is None:
+            return messages
+        keeper = followed.keeper
         if isinstance(event, BestQuote):
             keeper.quote(event)
-            return messages
-        if self._exchange_clock_ms is None or event.event_time_ms > self._exchange_clock_ms:
-            self._exchange_clock_ms = event.event_time_ms
-        if isinstance(event, DepthDiff):
-            messages += keeper.diff(event, receive_time_ms)
-            messages += self._changed_states(receive_time_ms)
+            if (keeper.state, keeper.cause) != followed.announced:
+                messages += self._changed(followed, receive_time_ms)
+        elif isinstance(event, DepthDiff):
+            event_time_ms, latency_ms = self._timed(keeper, event.event_time_ms, receive_time_ms)
+            messages += self._told(
+                followed, keeper.diff(event, receive_time_ms, event_time_ms, latency_ms), receive_time_ms
+            )
+        elif isinstance(event, Execution):
+            if followed.trades.is_new(event.trade_id):
+                event_time_ms, _ = self._timed(keeper, event.event_time_ms, receive_time_ms)
+                messages.append(self._trade(event, event_time_ms, receive_time_ms))
         else:
-            messages.append(self._trade(event, receive_time_ms))
+            messages += self._partial(followed, event, receive_time_ms)
         return messages
 
     def snapshot(self, symbol: str, snapshot: Snapshot, receive_time_ms: int) -> list[IngestMessage]:
         """Take a symbol's snapshot and return what it makes."""
         messages = self.advance(receive_time_ms)
-        keeper = self._keepers.get(symbol)
-        if keeper is not None:
-            messages += keeper.snapshot(snapshot)
-            messages += self._changed_states(receive_time_ms)
+        followed = self._followed.get(symbol)
+        if followed is not None:
+            messages += self._told(followed, followed.keeper.snapshot(snapshot, receive_time_ms), receive_time_ms)
         return messages
 
-    def unreadable(self, payload: bytes, reason: str, origin: str, receive_time_ms: int) -> list[IngestMessage]:
-        """Take a frame that could not be read and return it as a dead letter."""
+    def unreadable(
+        self, payload: bytes, reason: str, origin: str, receive_time_ms: int, depth_of: str | None = None
+    ) -> list[IngestMessage]:
+        """Take a frame that could not be read and return it as a dead letter.
+
+        `depth_of` is the symbol whose depth stream it came from, if that is known: its book is distrusted at once.
+        """
+        messages = self.advance(receive_time_ms)
+        self._last_receive_ms = receive_time_ms
         self._unreadable += 1
         letter = DeadLetter(
             venue=self._venue,
             origin=origin,
             receive_time_ms=receive_time_ms,
             reason=reason,
-            payload=payload.decode("utf-8", "replace")[:PAYLOAD_SHOWN],
+            payload=payload[:PAYLOAD_SHOWN].decode("utf-8", "replace"),
         )
-        return [*self.advance(receive_time_ms), letter]
+        messages.append(letter)
+        followed = self._followed.get(depth_of or "")
+        if followed is not None:
+            followed.keeper.lost("unreadable", f"a frame of its depth stream could not be read: {reason}")
+            messages += self._changed(followed, receive_time_ms)
+        return messages
+
+    def connected(self, receive_time_ms: int) -> list[IngestMessage]:
+        """A connection is up where there was none."""
+        messages = self.advance(receive_time_ms)
+        self._last_receive_ms = receive_time_ms
+        return messages
+
+    def overlap_began(self, receive_time_ms: int) -> list[IngestMessage]:
+        """From now on two connections deliver the same streams."""
+        messages = self.advance(receive_time_ms)
+        self._overlapping = True
+        for followed in self._followed.values():
+            followed.keeper.overlap_began()
+            followed.trades.overlap_began()
+        return messages
+
+    def overlap_ended(self, receive_time_ms: int) -> list[IngestMessage]:
+        """One of two connections ended; what it did not deliver before is a gap."""
+        messages = self.advance(receive_time_ms)
+        self._overlapping = False
+        for followed in self._followed.values():
+            followed.trades.overlap_ended()
+            messages += self._told(followed, followed.keeper.overlap_ended(), receive_time_ms)
+        return messages
 
     def disconnected(self, reason: str, receive_time_ms: int) -> list[IngestMessage]:
         """Distrust every book of the connection, and say so at once."""
         messages = self.advance(receive_time_ms)
-        for keeper in self._keepers.values():
-            keeper.disconnected(reason)
-        return messages + self._changed_states(receive_time_ms)
+        self._overlapping = False
+        for followed in self._followed.values():
+            followed.keeper.disconnected(reason)
+            followed.trades.overlap_ended()
+            messages += self._changed(followed, receive_time_ms)
+        return messages
+
+    def symbols_changed(
+        self, added: Iterable[str], removed: Iterable[str], receive_time_ms: int
+    ) -> list[IngestMessage]:
+        """Follow more symbols, and others no more; those that stay are not touched."""
+        messages = self.advance(receive_time_ms)
+        for symbol in removed:
+            self._followed.pop(symbol, None)
+        for symbol in added:
+            if symbol not in self._followed:
+                followed = self._followed[symbol] = self._following(symbol)
+                if self._overlapping:
+                    followed.keeper.overlap_began()
+                    followed.trades.overlap_began()
+                messages += self._changed(followed, receive_time_ms)
+        return messages
+
+    def status_changed(self, symbol: str, status: str, receive_time_ms: int) -> list[IngestMessage]:
+        """Note how the exchange lists a symbol: anything but TRADING is why it is silent."""
+        messages = self.advance(receive_time_ms)
+        followed = self._followed.get(symbol)
+        if followed is not None:
+            followed.status = status
+            if followed.keeper.state == "stale":
+                followed.keeper.went_stale(*self._silence(followed, receive_time_ms))
+                messages += self._changed(followed, receive_time_ms)
+        return messages
 
     def advance(self, receive_time_ms: int) -> list[IngestMessage]:
-        """Move time on and return the heartbeats that have become due."""
-        if self._next_beat_ms is None or abs(receive_time_ms - self._next_beat_ms) > JUMP_MS:
-            self._next_beat_ms = receive_time_ms
+        """Move time on and return what has become due: heartbeats, and symbols that are silent for too long."""
+        next_ms = self._next_tick_ms
+        if next_ms is None or not -JUMP_MS < receive_time_ms - next_ms < JUMP_MS:
+            self._next_tick_ms = self._next_beat_ms = next_ms = receive_time_ms
+            self._forget_pauses(receive_time_ms)
         messages: list[IngestMessage] = []
-        while receive_time_ms >= self._next_beat_ms:
-            messages += self._beat(self._next_beat_ms)
-            self._next_beat_ms += HEARTBEAT_MS
+        while receive_time_ms >= next_ms:
+            messages += self._silent_symbols(next_ms)
+            if next_ms >= self._next_beat_ms:
+                messages += self._beat(next_ms)
+                self._next_beat_ms = next_ms + HEARTBEAT_MS
+            next_ms += TICK_MS
+        self._next_tick_ms = next_ms
         return messages
 
     def close_windows(self, beyond_ms: int, receive_time_ms: int) -> list[IngestMessage]:
@@ -117,26 +250,118 @@ class IngestSession:
         if self._exchange_clock_ms is None:
             return []
         end_ms = self._exchange_clock_ms + beyond_ms
-        return [
-            *(self._heartbeat(keeper, keeper.hold_back(end_ms), receive_time_ms) for keeper in self._keepers.values()),
-            self._clock(end_ms, receive_time_ms),
+        beats = [
+            self._heartbeat(followed, followed.keeper.hold_back(end_ms), receive_time_ms)
+            for followed in self._followed.values()
         ]
+        return [*beats, self._partition_clock(end_ms, receive_time_ms)]
+
+    def _forget_pauses(self, now_ms: int) -> None:
+        """After a jump of the receive clock nothing is known about how long anything was silent."""
+        if self._last_receive_ms is not None:
+            self._last_receive_ms = now_ms
+        for followed in self._followed.values():
+            if followed.keeper.pace.last_ms is not None:
+                followed.keeper.pace.restarted(now_ms)
+
+    def _following(self, symbol: str) -> _Followed:
+        return _Followed(
+            BookKeeper(venue=self._venue, symbol=symbol, rules=self._rules, depth_levels=self._depth_levels)
+        )
+
+    def _timed(self, keeper: BookKeeper, event_time_ms: int, receive_time_ms: int) -> tuple[int, int]:
+        """Return the event time to believe and the latency, and note both."""
+        event_time_ms, latency_ms = self._clock.observe(event_time_ms, receive_time_ms)
+        count_latency(keeper.latency_counts, latency_ms)
+        if self._exchange_clock_ms is None or event_time_ms > self._exchange_clock_ms:
+            self._exchange_clock_ms = event_time_ms
+        return event_time_ms, latency_ms
+
+    def _partial(self, followed: _Followed, partial: PartialBook, receive_time_ms: int) -> list[IngestMessage]:
+        if partial.event_time_ms is None:
+            event_time_ms, latency_ms = self._clock.believed(receive_time_ms), None
+            if self._exchange_clock_ms is None or event_time_ms > self._exchange_clock_ms:
+                self._exchange_clock_ms = event_time_ms
+            books = followed.keeper.partial(partial, receive_time_ms, event_time_ms, latency_ms)
+        else:
+            books = followed.keeper.partial(
+                partial, receive_time_ms, *self._timed(followed.keeper, partial.event_time_ms, receive_time_ms)
+            )
+        return self._told(followed, books, receive_time_ms)
+
+    def _silent_symbols(self, now_ms: int) -> list[IngestMessage]:
+        """Mark the symbols that have been silent for longer than they may, and return what that makes."""
+        messages: list[IngestMessage] = []
+        for followed in self._followed.values():
+            keeper = followed.keeper
+            last_ms = keeper.pace.last_ms
+            if (
+                last_ms is None
+                or keeper.state not in {"live", "unverified", "stale"}
+                or now_ms - last_ms <= keeper.pace.limit_ms
+            ):
+                continue
+            keeper.went_stale(*self._silence(followed, now_ms))
+            messages += self._changed(followed, now_ms)
+        return messages
+
+    def _silence(self, followed: _Followed, now_ms: int) -> tuple[GapCause, str]:
+        """Return why a symbol is silent, as far as it can be told."""
+        keeper = followed.keeper
+        if followed.status != TRADING:
+            return "status", f"the exchange lists {keeper.symbol} as {followed.status}"
+        silent_ms = self.silent_ms(now_ms)
+        limit_ms = keeper.pace.limit_ms
+        if silent_ms > limit_ms // 2:
+            return "silent", f"the connection delivers nothing at all; {keeper.symbol} pauses at most {limit_ms} ms"
+        return "stale", f"no update for more than {limit_ms} ms while the connection delivers"
 
     def _beat(self, now_ms: int) -> list[IngestMessage]:
         beats: list[IngestMessage] = []
         clock_ms = self._clock_now(now_ms)
-        for keeper in self._keepers.values():
+        for followed in self._followed.values():
+            keeper = followed.keeper
             event_time_ms = clock_ms if keeper.event_time_ms is None else max(clock_ms, keeper.event_time_ms)
-            beats.append(self._heartbeat(keeper, keeper.hold_back(event_time_ms), now_ms))
-        return [*beats, self._clock(clock_ms, now_ms)]
+            if followed.announced is None:
+                beats += self._changed(followed, now_ms)
+            else:
+                beats.append(self._heartbeat(followed, keeper.hold_back(event_time_ms), now_ms))
+        return [*beats, self._partition_clock(clock_ms, now_ms)]
 
-    def _changed_states(self, now_ms: int) -> list[IngestMessage]:
-        """A heartbeat at once for every symbol whose state or reason is not what the last one said."""
-        return [
-            self._heartbeat(keeper, keeper.hold_back(keeper.event_time_ms or self._clock_now(now_ms)), now_ms)
-            for keeper in self._keepers.values()
-            if self._announced.get(keeper.symbol, (None, None))[0] != keeper.state
-        ]
+    def _told(self, followed: _Followed, books: list[Book], now_ms: int) -> list[IngestMessage]:
+        """The books and, where the state has changed, its heartbeat and the ledger's line: before books it explains."""
+        keeper = followed.keeper
+        if (keeper.state, keeper.cause) == followed.announced:
+            return list(books)
+        changes = self._changed(followed, now_ms, before=books)
+        return [*changes, *books] if keeper.follows else [*books, *changes]
+
+    def _changed(self, followed: _Followed, now_ms: int, before: list[Book] | None = None) -> list[IngestMessage]:
+        """A heartbeat at once where state or cause are not what the last one said, and the ledger's line."""
+        keeper = followed.keeper
+        if (keeper.state, keeper.cause) == followed.announced:
+            return []
+        first = before[0] if before and keeper.follows else None
+        if first is not None:
+            event_time_ms = first.event_time_ms
+        else:
+            event_time_ms = keeper.hold_back(
+                self._clock_now(now_ms) if keeper.event_time_ms is None else keeper.event_time_ms
+            )
+        messages: list[IngestMessage] = [self._heartbeat(followed, event_time_ms, now_ms)]
+        gap = followed.ledger.observe(
+            Standing(
+                event_time_ms=event_time_ms,
+                receive_time_ms=now_ms,
+                cause=keeper.cause,
+                reason=keeper.reason,
+                update_id=keeper.last_update_id if first is None else first.update_id,
+                missing_updates=keeper.missing_updates,
+            )
+        )
+        if gap is not None:
+            messages.append(gap)
+        return messages
 
     def _clock_now(self, now_ms: int) -> int:
         """The exchange's time as far as it is safe to say that no event before it is still on its way."""
@@ -145,9 +370,12 @@ class IngestSession:
         silence_ms = now_ms - self._last_receive_ms - SILENCE_MS
         return self._exchange_clock_ms - CLOCK_SLACK_MS + max(0, silence_ms)
 
-    def _heartbeat(self, keeper: BookKeeper, event_time_ms: int, receive_time_ms: int) -> Heartbeat:
-        self._announced[keeper.symbol] = (keeper.state, keeper.reason)
-        counters = keeper.counters
+    def _heartbeat(self, followed: _Followed, event_time_ms: int, receive_time_ms: int) -> Heartbeat:
+        keeper = followed.keeper
+        followed.announced = (keeper.state, keeper.cause)
+        counters, oracle = keeper.counters, keeper.oracle
+        bid_coverage_bps, ask_coverage_bps = keeper.coverage_bps
+        snapshot_ms = keeper.snapshot_time_ms
         return Heartbeat(
             venue=self._venue,
             symbol=keeper.symbol,
@@ -155,39 +383,43 @@ class IngestSession:
             receive_time_ms=receive_time_ms,
             update_id=keeper.last_update_id,
             state=keeper.state,
+            cause=keeper.cause,
             reason=keeper.reason,
             books=counters.books,
             gaps=counters.gaps,
             resyncs=counters.resyncs,
-            oracle_checks=counters.oracle_checks,
-            oracle_mismatches=counters.oracle_mismatches,
+            backwards=counters.backwards,
+            crossed=counters.crossed,
+            impossible=counters.impossible,
+            repeated=counters.repeated + followed.trades.repeated,
+            refreshes=counters.refreshes,
+            oracle_checks=oracle.checks,
+            oracle_mismatches=oracle.mismatches,
             held_back=counters.held_back,
             unreadable=self._unreadable,
+            clock_jumps=self._clock.jumps,
+            snapshot_age_ms=None if snapshot_ms is None else receive_time_ms - snapshot_ms,
+            bid_coverage_bps=bid_coverage_bps,
+            ask_coverage_bps=ask_coverage_bps,
+            stale_after_ms=keeper.pace.limit_ms,
+            clock_offset_ms=self._clock.offset_ms,
+            latency_counts=list(keeper.latency_counts),
         )
 
-    def _clock(self, event_time_ms: int, receive_time_ms: int) -> Heartbeat:
+    def _partition_clock(self, event_time_ms: int, receive_time_ms: int) -> Heartbeat:
         return Heartbeat(
             venue=self._venue,
             symbol="",
             event_time_ms=event_time_ms,
             receive_time_ms=receive_time_ms,
-            update_id=None,
             state="live",
-            reason=None,
-            books=0,
-            gaps=0,
-            resyncs=0,
-            oracle_checks=0,
-            oracle_mismatches=0,
-            held_back=0,
-            unreadable=0,
         )
 
-    def _trade(self, execution: Execution, receive_time_ms: int) -> Trade:
+    def _trade(self, execution: Execution, event_time_ms: int, receive_time_ms: int) -> Trade:
         return Trade(
             venue=self._venue,
             symbol=execution.symbol,
-            event_time_ms=execution.event_time_ms,
+            event_time_ms=event_time_ms,
             receive_time_ms=receive_time_ms,
             trade_id=execution.trade_id,
             trade_time_ms=execution.trade_time_ms,

@@ -6,6 +6,7 @@ same arrivals make the same messages, whenever they are played.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -15,6 +16,7 @@ from orderbook.messages import IngestMessage
 from orderbook.session import IngestSession
 
 NS_PER_MS: Final = 1_000_000
+_DEPTH_STREAM: Final = re.compile(rb'\{"stream":"([a-z0-9_]+)@depth')
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +85,8 @@ class StatusChanged:
     status: str
 
 
-Arrival: TypeAlias = (
-    Received
-    | SnapshotArrived
-    | Opened
-    | OverlapBegan
-    | OverlapEnded
-    | Closed
-    | SymbolsChanged
-    | StatusChanged
-)
+Happening: TypeAlias = Opened | OverlapBegan | OverlapEnded | Closed | SymbolsChanged | StatusChanged
+Arrival: TypeAlias = Received | SnapshotArrived | Happening
 
 
 def drive(session: IngestSession, arrival: Arrival, origin: str) -> list[IngestMessage]:
@@ -101,30 +95,42 @@ def drive(session: IngestSession, arrival: Arrival, origin: str) -> list[IngestM
     What cannot be read becomes a dead letter; nothing is raised.
     """
     now_ms = arrival.receive_time_ns // NS_PER_MS
+    if isinstance(arrival, Received):
+        try:
+            frame = decode_frame(arrival.payload, arrival.stream)
+        except UnreadableMessage as unreadable:
+            depth_of = _depth_symbol(arrival.payload, arrival.stream)
+            return session.unreadable(arrival.payload, str(unreadable), origin, now_ms, depth_of)
+        if isinstance(frame, Acknowledgement | ServerShutdown):
+            return session.advance(now_ms)
+        return session.event(frame, now_ms)
+    if isinstance(arrival, SnapshotArrived):
+        try:
+            snapshot = decode_snapshot(arrival.payload, arrival.limit)
+        except UnreadableMessage as unreadable:
+            return session.unreadable(arrival.payload, str(unreadable), "depth snapshot", now_ms)
+        return session.snapshot(arrival.symbol, snapshot, now_ms)
+    return _happened(session, arrival, now_ms)
+
+
+def _happened(session: IngestSession, arrival: Happening, now_ms: int) -> list[IngestMessage]:
     match arrival:
-        case Received(_, payload, stream):
-            try:
-                frame = decode_frame(payload)
-            except UnreadableMessage as unreadable:
-                return session.unreadable(payload, str(unreadable), origin, now_ms)
-            if isinstance(frame, Acknowledgement | ServerShutdown):
-                return session.advance(now_ms)
-            return session.event(frame, now_ms)
-        case SnapshotArrived(_, symbol, limit, payload):
-            try:
-                snapshot = decode_snapshot(payload, limit)
-            except UnreadableMessage as unreadable:
-                return session.unreadable(payload, str(unreadable), "depth snapshot", now_ms)
-            return session.snapshot(symbol, snapshot, now_ms)
         case Opened():
-            return session.connected(now_ms)
+            messages = session.connected(now_ms)
         case OverlapBegan():
-            return session.overlap_began(now_ms)
+            messages = session.overlap_began(now_ms)
         case OverlapEnded():
-            return session.overlap_ended(now_ms)
+            messages = session.overlap_ended(now_ms)
         case Closed(_, reason):
-            return session.disconnected(reason, now_ms)
+            messages = session.disconnected(reason, now_ms)
         case SymbolsChanged(_, added, removed):
-            return session.symbols_changed(added, removed, now_ms)
+            messages = session.symbols_changed(added, removed, now_ms)
         case StatusChanged(_, symbol, status):
-            return session.status_changed(symbol, status, now_ms)
+            messages = session.status_changed(symbol, status, now_ms)
+    return messages
+
+
+def _depth_symbol(payload: bytes, stream: str | None) -> str | None:
+    """The symbol whose depth stream an unreadable frame belongs to, as far as its beginning or its connection tells."""
+    named = _DEPTH_STREAM.match(payload if stream is None else f'{{"stream":"{stream}'.encode())
+    return named.group(1).decode().upper() if named else None

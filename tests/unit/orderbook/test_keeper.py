@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderbook.keeper import BookKeeper
-from orderbook.market import BestQuote, DepthDiff, Level, Snapshot
-from orderbook.sequence import Market, SequenceRules
+from orderbook.market import BestQuote, DepthDiff, Level, Market, Snapshot
+from orderbook.sequence import SequenceRules
 
 
 def keeper(market: Market = "spot", depth_levels: int = 20) -> BookKeeper:
@@ -76,8 +76,49 @@ def test_futures_follow_pu_and_not_u() -> None:
     assert book.diff(diff(80, 99, previous=79), 1) == []
     assert [one.update_id for one in book.diff(diff(90, 100, previous=89), 1)] == [100]
     assert [one.update_id for one in book.diff(diff(500, 510, previous=100), 2)] == [510]
-    assert book.diff(diff(511, 520, previous=505), 3) == []
-    assert (book.state, book.counters.gaps) == ("resyncing", 1)
+    assert book.diff(diff(521, 530, previous=520), 3) == []
+    assert (book.state, book.cause, book.counters.gaps, book.missing_updates) == ("resyncing", "gap", 1, 10)
+
+
+def test_coin_margined_futures_follow_pu_as_well() -> None:
+    book = keeper("coinm")
+    book.snapshot(SNAPSHOT)
+    assert [one.update_id for one in book.diff(diff(90, 104, previous=89), 1)] == [104]
+    assert [one.update_id for one in book.diff(diff(300, 310, previous=104), 2)] == [310]
+    assert book.diff(diff(320, 330, previous=311), 3) == []
+    assert (book.cause, book.missing_updates) == ("gap", 1)
+
+
+def test_a_diff_that_goes_back_is_a_loss_and_not_a_repetition() -> None:
+    cases: list[tuple[Market, int, int, int | None]] = [
+        ("spot", 99, 106, None),
+        ("usdm", 99, 106, 98),
+        ("spot", 102, 99, None),
+    ]
+    for market, first, final, previous in cases:
+        book = keeper(market)
+        book.snapshot(SNAPSHOT)
+        book.diff(diff(100, 101, previous=99), 1)
+        assert book.diff(diff(first, final, previous=previous), 2) == []
+        assert (book.state, book.cause, book.counters.backwards) == ("resyncing", "backwards", 1), (market, first)
+
+
+def test_a_diff_older_than_the_one_before_it_is_a_loss() -> None:
+    book = keeper()
+    book.snapshot(SNAPSHOT)
+    book.diff(diff(101, 101, at=10_000), 1)
+    assert len(book.diff(diff(102, 102, at=9_000), 2)) == 1
+    assert book.diff(diff(103, 103, at=8_999), 3) == []
+    assert (book.state, book.cause, book.counters.backwards) == ("resyncing", "backwards", 1)
+
+
+def test_a_quote_that_contradicts_the_book_to_come_keeps_it_from_being_published() -> None:
+    book = keeper()
+    book.snapshot(SNAPSHOT)
+    book.quote(quote(102, (10.0, 2.0), (11.0, 1.0)))
+    assert len(book.diff(diff(101, 101), 1)) == 1
+    assert book.diff(diff(102, 102), 2) == []
+    assert (book.state, book.cause, book.wants_snapshot, book.snapshot_priority) == ("resyncing", "oracle", True, 0)
 
 
 def test_a_gap_is_never_published_and_heals_with_a_new_snapshot() -> None:
@@ -149,7 +190,8 @@ def test_best_quotes_are_compared_at_their_own_update_whichever_comes_first() ->
     book.diff(diff(102, 103, bids=[(10.0, 5.0)]), 1)
     book.quote(quote(102, (10.0, 4.0), (11.0, 1.0)))  # between two diffs: nothing to compare with
     book.quote(quote(103, (10.0, 4.0), (11.0, 1.0)))  # 5.0 in our book
-    assert (book.counters.oracle_checks, book.counters.oracle_mismatches) == (2, 1)
+    assert (book.oracle.checks, book.oracle.mismatches) == (2, 1)
+    assert (book.state, book.cause) == ("resyncing", "oracle")
 
 
 def test_event_time_never_goes_back() -> None:

@@ -36,6 +36,15 @@ def test_a_book_is_flat_json_with_a_schema_version() -> None:
         "ask_price": [11.0],
         "ask_qty": [2.0],
         "state": "live",
+        "cause": None,
+        "gaps": 0,
+        "resyncs": 0,
+        "oracle_checks": 0,
+        "oracle_mismatches": 0,
+        "snapshot_age_ms": None,
+        "bid_coverage_bps": None,
+        "ask_coverage_bps": None,
+        "latency_ms": None,
     }
     assert decode_raw(encode(BOOK)) == BOOK
 

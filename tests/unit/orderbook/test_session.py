@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from orderbook.market import DepthDiff, Execution, Snapshot
-from orderbook.messages import Book, DeadLetter, Heartbeat, IngestMessage, Trade
-from orderbook.session import IngestSession
+from orderbook.messages import Book, DeadLetter, FeedGap, Heartbeat, IngestMessage, Trade
+from orderbook.session import IngestSession, SnapshotWish
 
 START = 1_000_000
 SNAPSHOT = Snapshot(last_update_id=10, bids=[(10.0, 1.0)], asks=[(11.0, 1.0)])
@@ -41,12 +41,14 @@ def test_a_change_of_state_is_told_at_once() -> None:
     one = session("BTCUSDT")
     one.snapshot("BTCUSDT", SNAPSHOT, START)
     messages = one.event(diff("BTCUSDT", 11, START + 1300), START + 10)
-    assert [type(message) for message in messages] == [Book, Heartbeat]
+    assert [type(message) for message in messages] == [Heartbeat, FeedGap, Book]
     assert beats(messages, "BTCUSDT")[0].state == "live"
-    [lost] = one.event(diff("BTCUSDT", 15, START + 1400), START + 20)
+    lost, opened = one.event(diff("BTCUSDT", 15, START + 1400), START + 20)
     assert isinstance(lost, Heartbeat)
     assert (lost.state, lost.gaps, lost.event_time_ms) == ("resyncing", 1, START + 1300)
-    assert one.wanted_snapshots() == ["BTCUSDT"]
+    assert isinstance(opened, FeedGap)
+    assert (opened.cause, opened.missing_updates, opened.last_update_id) == ("gap", 3, 11)
+    assert one.wanted_snapshots() == [SnapshotWish("BTCUSDT", 0)]
 
 
 def test_one_symbol_s_gap_leaves_the_others_alone() -> None:
@@ -54,7 +56,7 @@ def test_one_symbol_s_gap_leaves_the_others_alone() -> None:
     one.event(diff("BTCUSDT", 15, START + 1400), START + 20)
     messages = one.event(diff("ETHUSDT", 12, START + 1400), START + 20)
     assert [type(message) for message in messages] == [Book]
-    assert one.wanted_snapshots() == ["BTCUSDT"]
+    assert one.wanted_snapshots() == [SnapshotWish("BTCUSDT", 0)]
 
 
 def test_a_quiet_symbol_s_event_time_follows_the_connection_and_overtakes_nothing() -> None:
