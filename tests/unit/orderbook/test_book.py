@@ -119,6 +119,16 @@ def test_far_levels_change_and_vanish_while_nobody_looks() -> None:
     assert (prices[-2:], quantities[-2:]) == ([2.0 * levels - 2, 2.0 * levels], [2.0 * levels - 2, 9.0])
 
 
+def test_a_far_level_that_changes_after_some_were_fetched_is_not_doubled() -> None:
+    levels = 10 * KEPT_NEAR
+    some = deep(levels)
+    some.top_bids(SPARE * KEPT_NEAR)
+    some.apply([(1.0, 7.0), (2.0, 0.0)], [])
+    assert some.levels == (levels - 1, levels)
+    prices, quantities = some.top_bids(levels)
+    assert (len(prices), prices[-2:], quantities[-2:]) == (levels - 1, [3.0, 1.0], [3.0, 7.0])
+
+
 NAN, INF = float("nan"), float("inf")
 BAD_PRICES = [NAN, INF, -INF, 0.0, -0.0, -1.0]
 BAD_QUANTITIES = [NAN, INF, -INF, -1.0]

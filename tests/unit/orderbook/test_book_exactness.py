@@ -71,7 +71,7 @@ def kept_near(request: pytest.FixtureRequest) -> int:
 
 
 @given(
-    diffs=st.lists(st.tuples(changes, changes, st.integers(0, 40)), max_size=15),
+    diffs=st.lists(st.tuples(changes, changes, st.sampled_from([0, 1, 2, 3, 5, 40])), max_size=15),
     snapshot=st.tuples(changes, changes),
 )
 def test_any_changes_give_the_book_that_decimals_give(
