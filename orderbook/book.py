@@ -69,24 +69,6 @@ class LocalBook:
         return bids.keys[-1], bids.quantities[-1], -asks.keys[-1], asks.quantities[-1]
 
     @property
-    def best(self) -> tuple[float, float, float, float] | None:
-        """Bid price, bid quantity, ask price, ask quantity of the touch; None when a side is empty."""
-        if not (self._bid_keys and self._ask_keys):
-            return None
-        bid, ask = self._bid_keys[-1], -self._ask_keys[-1]
-        return bid, self._bids[bid], ask, self._asks[ask]
-
-    def bid_price_at(self, rank: int) -> float | None:
-        """Price of the bid of a rank, 0 being the best; None when there are fewer."""
-        keys = self._bid_keys
-        return keys[-1 - rank] if rank < len(keys) else None
-
-    def ask_price_at(self, rank: int) -> float | None:
-        """Price of the ask of a rank, 0 being the best; None when there are fewer."""
-        keys = self._ask_keys
-        return -keys[-1 - rank] if rank < len(keys) else None
-
-    @property
     def crossed(self) -> bool:
         """True when the best bid is at or above the best ask, which no book of an open market is."""
         bids, asks = self._bids, self._asks

@@ -57,16 +57,6 @@ class PartialBook(msgspec.Struct, frozen=True, kw_only=True):
     asks: list[Level]
 
 
-class PartialBook(msgspec.Struct, frozen=True, kw_only=True):
-    """The best levels of both sides after update `last_update_id`, whole in itself; spot states no time."""
-
-    symbol: str
-    last_update_id: int
-    event_time_ms: int | None
-    bids: list[Level]
-    asks: list[Level]
-
-
 class BestQuote(msgspec.Struct, frozen=True, kw_only=True):
     """The best bid and ask after `update_id`, as the exchange states them: the oracle for a local book."""
 

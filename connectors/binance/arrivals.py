@@ -6,17 +6,16 @@ same arrivals make the same messages, whenever they are played.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from connectors.binance.frames import Acknowledgement, ServerShutdown, decode_frame, decode_snapshot
+from connectors.binance.frames import Acknowledgement, ServerShutdown, decode_frame, decode_snapshot, stream_symbol
 from orderbook.errors import UnreadableMessage
 from orderbook.messages import IngestMessage
 from orderbook.session import IngestSession
 
 NS_PER_MS: Final = 1_000_000
-_DEPTH_STREAM: Final = re.compile(rb'\{"stream":"([a-z0-9_]+)@depth')
+_NAME_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +131,7 @@ def _happened(session: IngestSession, arrival: Happening, now_ms: int) -> list[I
 
 def _depth_symbol(payload: bytes, stream: str | None) -> str | None:
     """The symbol whose depth stream an unreadable frame belongs to, as far as its beginning or its connection tells."""
-    named = _DEPTH_STREAM.match(payload if stream is None else f'{{"stream":"{stream}'.encode())
-    return named.group(1).decode().upper() if named else None
+    if stream is not None:
+        symbol, _, kind = stream.partition("@")
+        return symbol.upper() if kind.startswith("depth") else None
+    return stream_symbol(payload) if b"@depth" in payload[:_NAME_BYTES] else None

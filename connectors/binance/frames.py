@@ -163,12 +163,13 @@ def decode_frame(payload: bytes, stream: str | None = None) -> Frame:
         raise UnreadableMessage(str(unreadable)) from None
 
 
-def decode_snapshot(payload: bytes) -> Snapshot:
-    """Read a REST depth snapshot; raises UnreadableMessage."""
+def decode_snapshot(payload: bytes, limit: int | None = None) -> Snapshot:
+    """Read a REST depth snapshot of `limit` levels a side; raises UnreadableMessage."""
     try:
-        return _snapshot.decode(payload)
+        read = _snapshot.decode(payload)
     except _UNREADABLE as unreadable:
         raise UnreadableMessage(str(unreadable)) from None
+    return Snapshot(last_update_id=read.last_update_id, bids=read.bids, asks=read.asks, limit=limit)
 
 
 def stream_symbol(payload: bytes) -> str | None:
