@@ -27,6 +27,7 @@ STATEMENTS: Final = (
     "records",
     "measured",
     "books",
+    "live_books",
     "alert_records",
     "metrics",
     "processed",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from orderbook.alerts import Thresholds
     from orderbook.messages import Heartbeat, Metrics
 
-Trust = Literal["LIVE", "SYNCING", "RESYNCING", "STALE", "NO DATA"]
+Trust = Literal["LIVE", "SYNCING", "RESYNCING", "STALE", "UNVERIFIED", "NO DATA"]
 
 LATE_MS: Final = 5_000
 """A heartbeat comes each second; one or a metrics row older than this is late, and nothing late is shown as current."""
@@ -25,6 +25,7 @@ TRUSTS: Final[dict[str, Trust]] = {
     "syncing": "SYNCING",
     "resyncing": "RESYNCING",
     "stale": "STALE",
+    "unverified": "UNVERIFIED",
 }
 
 

@@ -1,3 +1,3 @@
--- The books alone: what metrics and windows are made of.
+-- The books alone: what metrics are made of.
 CREATE TEMPORARY VIEW books AS
 SELECT * FROM measured WHERE record_type = 'book'

@@ -29,7 +29,16 @@ class Record:
     message: RawMessage | None
 
 
-def book(symbol: str, time_ms: int, update_id: int, bids: list[float], asks: list[float], *, spread: int) -> Book:
+def book(
+    symbol: str,
+    time_ms: int,
+    update_id: int,
+    bids: list[float],
+    asks: list[float],
+    *,
+    spread: int,
+    state: BookState = "live",
+) -> Book:
     """A book around 100.00, its ask `spread` ticks above its bid; quantities best first."""
     return Book(
         venue="simulator",
@@ -41,7 +50,7 @@ def book(symbol: str, time_ms: int, update_id: int, bids: list[float], asks: lis
         bid_qty=bids,
         ask_price=[round(100 + 0.01 * (spread + level), 2) for level in range(len(asks))],
         ask_qty=asks,
-        state="live",
+        state=state,
     )
 
 
@@ -65,12 +74,13 @@ def heartbeat(symbol: str, time_ms: int, state: BookState = "live", reason: str 
 
 
 def _lively(symbol: str) -> list[RawMessage]:
-    """Pressure that swings for seconds, a spread that jumps, short and one-sided books, and a stretch of mistrust."""
+    """Pressure that swings for seconds, a spread that jumps, one-sided books, two stretches of mistrust."""
     dice = random.Random(symbol)  # noqa: S311 - a market, not a secret
     pressure, wide_until, update_id = 0.0, 0, 1000
     messages: list[RawMessage] = []
     time_ms, next_beat = BEGIN_MS, BEGIN_MS
     mistrusted = range(BEGIN_MS + 20_000, BEGIN_MS + 22_500)
+    unverified = range(BEGIN_MS + 30_300, BEGIN_MS + 32_600)
     while time_ms < BEGIN_MS + SECONDS * 1000:
         while next_beat <= time_ms:
             known = next_beat not in mistrusted
@@ -88,7 +98,9 @@ def _lively(symbol: str) -> list[RawMessage]:
             bids = [round(dice.uniform(0.5, 1.5) * (1 + pressure), 5) for _ in range(size)]
             asks = [round(dice.uniform(0.5, 1.5) * (1 - pressure), 5) for _ in range(6)]
             update_id += dice.randint(1, 9)
-            messages.append(book(symbol, time_ms, update_id, bids, asks, spread=5 if time_ms < wide_until else 1))
+            state: BookState = "unverified" if time_ms in unverified else "live"
+            spread = 5 if time_ms < wide_until else 1
+            messages.append(book(symbol, time_ms, update_id, bids, asks, spread=spread, state=state))
         time_ms += dice.choice([0, 40, 100, 100, 120, 200])
     return messages
 

@@ -75,7 +75,7 @@ def metrics(records: list[Record]) -> pl.DataFrame:
 
 
 def windows(books: pl.DataFrame) -> pl.DataFrame:
-    """One row a symbol and second."""
+    """One row a symbol and second, of its proven books."""
     start = pl.col("event_time_ms") // 1000 * 1000
     statistics = []
     for name in METRICS:
@@ -87,7 +87,8 @@ def windows(books: pl.DataFrame) -> pl.DataFrame:
             pl.col(name).max().alias(f"{name}_max"),
             pl.col(name).mean().alias(f"{name}_mean"),
         ]
-    return books.group_by("venue", "symbol", window_start_ms=start, maintain_order=True).agg(
+    trusted = books.filter(pl.col("state") == "live")
+    return trusted.group_by("venue", "symbol", window_start_ms=start, maintain_order=True).agg(
         (pl.col("event_time_ms").first() // 1000 * 1000 + 1000).alias("window_end_ms"),
         pl.len().cast(pl.Int64).alias("updates"),
         pl.col("update_id").first().alias("first_update_id"),
@@ -110,7 +111,13 @@ def moments(records: list[Record], books: pl.DataFrame) -> list[Moment]:
         if isinstance(message, Book):
             row = measured[message.symbol, message.update_id]
             seen.append(
-                Moment(message.symbol, message.event_time_ms, row["imbalance_ratio"], row["ratio"], untrusted=None)
+                Moment(
+                    message.symbol,
+                    message.event_time_ms,
+                    row["imbalance_ratio"],
+                    row["ratio"],
+                    untrusted=None if message.state == "live" else message.state,
+                )
             )
         elif isinstance(message, Heartbeat) and message.symbol:
             why = None if message.state == "live" else message.reason

@@ -46,7 +46,10 @@ def test_a_row_that_expired_in_a_quiet_market_is_kept_until_the_book_moves() -> 
     assert moved.seen_ms == NOW
 
 
-@pytest.mark.parametrize(("state", "trust"), [("syncing", "SYNCING"), ("resyncing", "RESYNCING"), ("stale", "STALE")])
+@pytest.mark.parametrize(
+    ("state", "trust"),
+    [("syncing", "SYNCING"), ("resyncing", "RESYNCING"), ("stale", "STALE"), ("unverified", "UNVERIFIED")],
+)
 def test_a_book_that_is_not_live_is_never_current(state: BookState, trust: str) -> None:
     market = tracker().observe(metrics(), heartbeat(state=state, reason="gap"), NOW)
     assert (market.trust, market.reason, market.current) == (trust, "gap", False)
