@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from connectors.simulator.flow import OrderFlow
+from connectors.simulator.history import History
 from connectors.simulator.instruments import Instrument
 from connectors.simulator.matching import Fill, Levels, MatchingBook, Touch
 
@@ -82,8 +83,8 @@ class _Changes:
 
     def note(self, book: MatchingBook) -> None:
         """Add the levels that changed since the book's own notes were cleared."""
-        self.bids |= book.bids.changed
-        self.asks |= book.asks.changed
+        self.bids.update(book.bids.changed)
+        self.asks.update(book.asks.changed)
 
     def diff(self, book: MatchingBook, time_ms: int) -> DepthDiff | None:
         """The diff up to now, and a new start; None where nothing changed."""
@@ -116,8 +117,10 @@ class Market:
         self._flow = OrderFlow(instrument, self.book, rng)
         self._fast = _Changes(FAST_MS, self.book.update_id)
         self._slow = _Changes(SLOW_MS, self.book.update_id)
-        self.book.bids.changed.clear()
-        self.book.asks.changed.clear()
+        self.book.bids.forget_changes()
+        self.book.asks.forget_changes()
+        self.history = History(self.book.update_id)
+        """The book as it was at the diffs of the last seconds."""
         self._touch = self._flow.touch
         self.last_price = instrument.open_ticks
         """Price of the last trade, in ticks; the opening price before the first."""
@@ -175,8 +178,9 @@ class Market:
         time_ms, book = self.now_ms, self.book
         self._fast.note(book)
         self._slow.note(book)
-        book.bids.changed.clear()
-        book.asks.changed.clear()
+        self.history.note(book, time_ms)
+        book.bids.forget_changes()
+        book.asks.forget_changes()
         slow_due = self._next_diff // FAST_MS % (SLOW_MS // FAST_MS) == 0
         self._next_diff += FAST_MS
         if (diff := self._fast.diff(book, time_ms)) is not None:
