@@ -16,6 +16,7 @@ import msgspec
 from connectors.simulator.flow import OrderFlow
 from connectors.simulator.history import History
 from connectors.simulator.instruments import Instrument
+from connectors.simulator.light import LightFlow
 from connectors.simulator.matching import Fill, Levels, MatchingBook, Touch
 
 FAST_MS: Final = 100
@@ -105,16 +106,16 @@ def _changed(levels: Levels, prices: set[int], *, best_first: bool) -> tuple[tup
 
 
 class Market:
-    """The market of one symbol, from `opens_at_ms` (epoch milliseconds) on."""
+    """The market of one symbol, from `opens_at_ms` (epoch milliseconds) on; `light`: with the cheap order flow."""
 
-    def __init__(self, instrument: Instrument, *, seed: int, opens_at_ms: int) -> None:
+    def __init__(self, instrument: Instrument, *, seed: int, opens_at_ms: int, light: bool = False) -> None:
         rng = Random(f"market {seed} {instrument.symbol}")  # noqa: S311 - a market, not a secret
         self.instrument = instrument
         self.opens_at_ms = opens_at_ms
         self.book = MatchingBook(update_id=rng.randrange(10**9, 9 * 10**10))
         self._trade_id = rng.randrange(10**8, 4 * 10**9)
         self._aggregate_id = self._trade_id // 2
-        self._flow = OrderFlow(instrument, self.book, rng)
+        self._flow = (LightFlow if light else OrderFlow)(instrument, self.book, rng)
         self._fast = _Changes(FAST_MS, self.book.update_id)
         self._slow = _Changes(SLOW_MS, self.book.update_id)
         self.book.bids.forget_changes()

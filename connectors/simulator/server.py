@@ -45,11 +45,15 @@ SERVED: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRules:
-    """What the exchange is: its symbols, the seed of its markets, market seconds a second, and its limits."""
+    """What the exchange is: its symbols, the seed of its markets, market seconds a second, and its limits.
+
+    `light_after`: symbols beyond the first so many have the cheap order flow; None: no symbol has.
+    """
 
     symbols: tuple[str, ...]
     seed: int = 7
     speed: float = 1.0
+    light_after: int | None = None
     weight_per_minute: int = 6000
     connections: ConnectionRules = field(default_factory=ConnectionRules)
 
@@ -62,7 +66,10 @@ class Exchange:
         self._log = get_logger("simulator")
         opens_at_ms = time.time_ns() // 1_000_000
         self._opened_s = time.monotonic()
-        self._listings = {symbol: _listing(symbol, rules.seed, opens_at_ms) for symbol in rules.symbols}
+        self._listings = {
+            symbol: _listing(symbol, rules.seed, opens_at_ms, light=rules.light_after is not None and number >= rules.light_after)
+            for number, symbol in enumerate(rules.symbols)
+        }
         self._feed = Feed(self._listings)
         self._rest = RestApi(self._listings, weight_limit=rules.weight_per_minute)
         self._weights = RequestWeight(limit=rules.weight_per_minute)
@@ -235,6 +242,6 @@ class Exchange:
         )
 
 
-def _listing(symbol: str, seed: int, opens_at_ms: int) -> Listing:
+def _listing(symbol: str, seed: int, opens_at_ms: int, *, light: bool) -> Listing:
     scale = instrument(symbol, seed=seed)
-    return Listing(Market(scale, seed=seed, opens_at_ms=opens_at_ms), Wire(scale))
+    return Listing(Market(scale, seed=seed, opens_at_ms=opens_at_ms, light=light), Wire(scale))
