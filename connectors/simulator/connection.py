@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
+from aiohttp import ClientConnectionResetError, WSCloseCode, WSMessage, WSMsgType, web
 
 from connectors.simulator.limits import MessageRate
 from connectors.simulator.streams import Subscriptions, answer_command
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from connectors.simulator.feed import Feed
 
 LONGEST_COMMAND_BYTES = 256 * 1024
+HANG_UP_LOOK_S = 0.2
+_STILL_OPEN = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,19 @@ class Connection:
         request: web.Request,
         feed: Feed,
         subscriptions: Subscriptions,
+        *,
         rules: ConnectionRules,
         market_now_ms: Callable[[], int],
+        keeps_pongs: Callable[[], bool],
     ) -> None:
         self._request = request
         self._feed = feed
         self._subscriptions = subscriptions
         self._rules = rules
         self._market_now_ms = market_now_ms
+        self._keeps_pongs = keeps_pongs
         self._socket = web.WebSocketResponse(
-            autoping=False, compress=False, max_msg_size=LONGEST_COMMAND_BYTES, timeout=2.0
+            autoping=False, autoclose=False, compress=False, max_msg_size=LONGEST_COMMAND_BYTES, timeout=2.0
         )
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -65,6 +70,10 @@ class Connection:
         self._rate = MessageRate(limit=rules.messages_per_second)
         self._pings: dict[bytes, None] = {}
         self._answered_s = time.monotonic()
+        self._silent = False
+        self._notice_s = rules.shutdown_notice_s
+        self._life_over = asyncio.Event()
+        self._closing: asyncio.Task[None] | None = None
         self._log = get_logger("simulator").bind(client=request.remote)
 
     @property
@@ -74,6 +83,8 @@ class Connection:
 
     def push(self, message: bytes) -> None:
         """Queue one message. A client that lets too much wait is cut off: the market does not wait for it."""
+        if self._silent:
+            return
         if self._waiting_bytes + len(message) > self._rules.most_waiting_bytes:
             self._log.warning("slow_client_disconnected", waiting_bytes=self._waiting_bytes)
             self.abort()
@@ -93,8 +104,28 @@ class Connection:
         if self._request.transport is not None:
             self._request.transport.abort()
 
+    def fall_silent(self) -> None:
+        """Send nothing from now on, not even answers to pings or a close, while the connection stays open."""
+        self._silent = True
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    def end_after_notice(self, notice_s: float | None) -> None:
+        """Announce the end of the connection and close it `notice_s` later; None: as long as at the end of its life."""
+        if notice_s is not None:
+            self._notice_s = notice_s
+        self._life_over.set()
+
+    def end_with(self, code: int, reason: str) -> None:
+        """Start to end the connection with a closing handshake, and return at once."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self.close(code, reason))
+
     async def close(self, code: int, reason: str) -> None:
-        """End the connection with a closing handshake."""
+        """End the connection with a closing handshake, or without one where it has fallen silent."""
+        if self._silent:
+            self.abort()
+            return
         await self._socket.close(code=code, message=reason.encode())
 
     async def run(self) -> web.WebSocketResponse:
@@ -110,28 +141,48 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self._closing is not None:
+                await self._closing
+            if self._silent:
+                self.abort()
             self._log.info("client_disconnected")
         return self._socket
 
     async def _receive(self) -> None:
         while True:
             message = await self._socket.receive()
-            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG):
+            if message.type not in _STILL_OPEN:
+                if self._silent and message.type is WSMsgType.CLOSE:
+                    await self._hung_up()
                 return
+            if self._silent:
+                continue
             if not self._rate.allows(time.monotonic()):
                 self._log.warning("too_many_messages", limit_per_second=self._rules.messages_per_second)
                 await self.close(WSCloseCode.POLICY_VIOLATION, "Too many requests")
                 return
-            match message.type:
-                case WSMsgType.TEXT:
-                    self._command(message.data)
-                case WSMsgType.PING:
+            if not await self._heed(message):
+                return
+
+    async def _heed(self, message: WSMessage) -> bool:
+        """Do what a message asks for; False where the connection has ended over it."""
+        match message.type:
+            case WSMsgType.TEXT:
+                self._command(message.data)
+            case WSMsgType.PING:
+                if not self._keeps_pongs():
                     await self._socket.pong(message.data)
-                case WSMsgType.PONG:
-                    self._pong(bytes(message.data))
-                case _:
-                    await self.close(WSCloseCode.UNSUPPORTED_DATA, "Text frames only")
-                    return
+            case WSMsgType.PONG:
+                self._pong(bytes(message.data))
+            case _:
+                await self.close(WSCloseCode.UNSUPPORTED_DATA, "Text frames only")
+                return False
+        return True
+
+    async def _hung_up(self) -> None:
+        """Wait, without an answer to its close, until the client gives the connection up."""
+        while self._request.transport is not None and not self._request.transport.is_closing():  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(HANG_UP_LOOK_S)
 
     def _command(self, text: str) -> None:
         before = tuple(self._subscriptions.streams)
@@ -162,6 +213,8 @@ class Connection:
         with contextlib.suppress(ClientConnectionResetError, ConnectionError):
             while True:
                 await asyncio.sleep(rules.ping_interval_s)
+                if self._silent:
+                    return
                 if self._pings and time.monotonic() - self._answered_s > rules.pong_timeout_s:
                     self._log.warning("no_pong_disconnected", pong_timeout_s=rules.pong_timeout_s)
                     self.abort()
@@ -171,8 +224,9 @@ class Connection:
                 await self._socket.ping(payload)
 
     async def _end_of_life(self) -> None:
-        rules = self._rules
-        await asyncio.sleep(max(0.0, rules.life_s - rules.shutdown_notice_s))
+        life_s = max(0.0, self._rules.life_s - self._rules.shutdown_notice_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._life_over.wait(), life_s)
         self.announce_shutdown()
-        await asyncio.sleep(min(rules.shutdown_notice_s, rules.life_s))
+        await asyncio.sleep(min(self._notice_s, self._rules.life_s))
         await self.close(WSCloseCode.GOING_AWAY, "Connection life is over")

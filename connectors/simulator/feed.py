@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, Protocol
 
-from connectors.simulator.market import FAST_MS, AggregateTrade, BestQuote, DepthDiff, MarketEvent, Trade
-from connectors.simulator.rest import Listing
+from connectors.simulator.corruption import corrupted
+from connectors.simulator.faults import (
+    ClockJump,
+    CorruptionKind,
+    Delay,
+    Delist,
+    QuietSymbol,
+    Relist,
+    StallAll,
+    StallSymbol,
+    StreamFault,
+)
+from connectors.simulator.market import FAST_MS, SLOW_MS, AggregateTrade, BestQuote, DepthDiff, MarketEvent, Trade
+from connectors.simulator.rest import BREAK, TRADING, Listing
+from connectors.simulator.trouble import Frame, Trouble
 from connectors.simulator.wire import combined
 
 PARTIAL_LEVELS: Final = (5, 10, 20)
@@ -34,8 +46,9 @@ class Feed:
     def __init__(self, listings: Mapping[str, Listing]) -> None:
         self._listings = listings
         self._listeners: dict[str, dict[Listener, None]] = {}
-        self._diffs_to_drop: Counter[tuple[str, int]] = Counter()
-        self._channels = [_Channel(listing, self) for listing in listings.values()]
+        self._channels = {symbol: _Channel(listing, self) for symbol, listing in listings.items()}
+        self.now_ms = float(max(listing.market.now_ms for listing in listings.values()))
+        """The market's clock, in epoch milliseconds: how far `advance` has come."""
 
     def listen(self, listener: Listener, streams: Iterable[str]) -> None:
         """Send `streams` to `listener` from now on; names of no stream stay silent."""
@@ -53,28 +66,31 @@ class Feed:
 
     def advance(self, until_ms: float) -> None:
         """Move every market to `until_ms` (epoch milliseconds of the market's clock) and send its events."""
-        for channel in self._channels:
+        for channel in self._channels.values():
             channel.advance(until_ms)
+        self.now_ms = until_ms
 
     def skip(self, skipped_ms: int) -> None:
         """Let every market stand still for `skipped_ms` of its time."""
         for listing in self._listings.values():
             listing.market.skip(skipped_ms)
 
-    def drop_next_diff(self, symbol: str) -> None:
-        """Lose the next diff of `symbol` on each diff stream, as a broken network would: nobody receives it."""
-        for _, interval_ms in _DIFF_STREAMS:
-            self._diffs_to_drop[symbol, interval_ms] += 1
+    def disturb(self, fault: StreamFault | ClockJump | StallAll) -> None:
+        """Put a fault of streams in force from now on."""
+        match fault:
+            case StallAll() | ClockJump(symbol=None):
+                channels = list(self._channels.values())
+            case _:
+                channels = [self._channels[str(fault.symbol)]]
+        for channel in channels:
+            channel.disturb(fault, self.now_ms)
 
-    def drops(self, symbol: str, interval_ms: int) -> bool:
-        """Whether the diff at hand is to be lost; uses up one `drop_next_diff`."""
-        if not self._diffs_to_drop or not self._diffs_to_drop[symbol, interval_ms]:
-            return False
-        self._diffs_to_drop[symbol, interval_ms] -= 1
-        return True
+    def heard(self, stream: str) -> bool:
+        """Whether anybody listens to `stream`."""
+        return stream in self._listeners
 
-    def send(self, stream: str, encode: Callable[[], bytes]) -> None:
-        """Send one message of `stream` to whoever listens; `encode` is called at most once."""
+    def send(self, stream: str, encode: Callable[[], bytes], how: CorruptionKind | None = None) -> None:
+        """Send one message of `stream` to whoever listens; `encode` is called at most once, and `how` spoils it."""
         listeners = self._listeners.get(stream)
         if not listeners:
             return
@@ -83,19 +99,23 @@ class Feed:
         for listener in tuple(listeners):
             if listener.in_combined:
                 wrapped = wrapped or combined(stream, payload)
-                listener.push(wrapped)
+                frame = wrapped
             else:
-                listener.push(payload)
+                frame = payload
+            listener.push(frame if how is None else corrupted(how, frame))
 
 
-_DIFF_STREAMS: Final = (("@depth@100ms", FAST_MS), ("@depth", 1000))
+_DIFF_STREAMS: Final = (("@depth@100ms", FAST_MS), ("@depth", SLOW_MS))
 
 
 class _Channel:
     """The streams of one symbol."""
 
     def __init__(self, listing: Listing, feed: Feed) -> None:
-        self._market, self._wire, self._feed = listing.market, listing.wire, feed
+        self._listing, self._feed = listing, feed
+        self._market, self._wire = listing.market, listing.wire
+        self._trouble: Trouble | None = None
+        self._quiet_until_ms = 0
         name = listing.wire.symbol.lower()
         self._trade = f"{name}@trade"
         self._aggregate_trade = f"{name}@aggTrade"
@@ -103,27 +123,98 @@ class _Channel:
         self._diffs = {interval_ms: name + suffix for suffix, interval_ms in _DIFF_STREAMS}
         self._partials = {
             interval_ms: tuple((f"{name}@depth{levels}{suffix}", levels) for levels in PARTIAL_LEVELS)
-            for suffix, interval_ms in (("@100ms", FAST_MS), ("", 1000))
+            for suffix, interval_ms in (("@100ms", FAST_MS), ("", SLOW_MS))
         }
 
     def advance(self, until_ms: float) -> None:
+        if self._quiet_until_ms and not self._awake(until_ms):
+            return
+        if self._trouble is None:
+            for event in self._market.advance(until_ms):
+                self._publish(event)
+            return
         for event in self._market.advance(until_ms):
-            self._publish(event)
+            self._release(event.time_ms)
+            self._publish_in_trouble(self._trouble, event)
+        self._release(until_ms)
+        if self._trouble.over(until_ms):
+            self._trouble = None
+
+    def disturb(self, fault: StreamFault | ClockJump | StallAll, now_ms: float) -> None:
+        match fault:
+            case Delist():
+                self._listing.status = BREAK
+                self._quiet_until_ms = max(1, self._quiet_until_ms)
+                return
+            case Relist():
+                self._listing.status = TRADING
+                return
+            case QuietSymbol(duration_s=duration_s):
+                self._quiet_until_ms = max(self._quiet_until_ms, int(now_ms + duration_s * 1000))
+                return
+        trouble = self._trouble = self._trouble or Trouble()
+        match fault:
+            case StallAll(duration_s=duration_s) | StallSymbol(duration_s=duration_s):
+                trouble.stall(now_ms + duration_s * 1000)
+            case Delay(duration_s=duration_s):
+                trouble.delay(now_ms + duration_s * 1000)
+            case ClockJump(shift_ms=shift_ms, duration_s=duration_s):
+                trouble.shift(shift_ms, now_ms + duration_s * 1000)
+            case _:
+                trouble.await_diff(fault)
+
+    def _awake(self, until_ms: float) -> bool:
+        """Whether the market moves again; what would have happened then comes as much later as it stood still."""
+        if self._listing.status == BREAK or until_ms < self._quiet_until_ms:
+            return False
+        wakes_at_ms = max(self._quiet_until_ms, int(self._feed.now_ms))
+        self._market.skip(max(0, wakes_at_ms - self._market.now_ms))
+        self._quiet_until_ms = 0
+        return True
 
     def _publish(self, event: MarketEvent) -> None:
-        send, wire = self._feed.send, self._wire
+        stream, encode = self._coded(event)
+        self._feed.send(stream, encode)
+        if isinstance(event, DepthDiff):
+            for partial_stream, levels in self._partials[event.interval_ms]:
+                self._feed.send(partial_stream, partial(self._top, levels))
+
+    def _publish_in_trouble(self, trouble: Trouble, event: MarketEvent) -> None:
+        touch = self._market.book.touch
+        if touch is None or trouble.silent(event.time_ms):
+            return
+        for outgoing in trouble.outgoing(event, touch):
+            stream, encode = self._coded(outgoing.event)
+            self._send_or_hold(trouble, event, stream, encode, outgoing.how)
+        if isinstance(event, DepthDiff):
+            for stream, levels in self._partials[event.interval_ms]:
+                self._send_or_hold(trouble, event, stream, partial(self._top, levels), None)
+
+    def _send_or_hold(
+        self, trouble: Trouble, event: MarketEvent, stream: str, encode: Callable[[], bytes], how: CorruptionKind | None
+    ) -> None:
+        if self._feed.heard(stream):
+            payload = encode()
+            if not trouble.hold(Frame(stream, payload, how), event.time_ms):
+                self._feed.send(stream, lambda: payload, how)
+
+    def _release(self, now_ms: float) -> None:
+        if self._trouble is not None:
+            for stream, payload, how in self._trouble.released(now_ms):
+                self._feed.send(stream, partial(bytes, payload), how)
+
+    def _coded(self, event: MarketEvent) -> tuple[str, Callable[[], bytes]]:
+        """The stream of an event, and how to encode it."""
+        wire = self._wire
         match event:
             case BestQuote():
-                send(self._best_quote, lambda: wire.best_quote(event))
+                return self._best_quote, partial(wire.best_quote, event)
             case Trade():
-                send(self._trade, lambda: wire.trade(event))
+                return self._trade, partial(wire.trade, event)
             case AggregateTrade():
-                send(self._aggregate_trade, lambda: wire.aggregate_trade(event))
+                return self._aggregate_trade, partial(wire.aggregate_trade, event)
             case DepthDiff():
-                if not self._feed.drops(wire.symbol, event.interval_ms):
-                    send(self._diffs[event.interval_ms], lambda: wire.depth_diff(event))
-                for stream, levels in self._partials[event.interval_ms]:
-                    send(stream, partial(self._top, levels))
+                return self._diffs[event.interval_ms], partial(wire.depth_diff, event)
 
     def _top(self, levels: int) -> bytes:
         book = self._market.book

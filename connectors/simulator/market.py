@@ -14,7 +14,9 @@ from typing import Final
 import msgspec
 
 from connectors.simulator.flow import OrderFlow
+from connectors.simulator.history import History
 from connectors.simulator.instruments import Instrument
+from connectors.simulator.light import LightFlow
 from connectors.simulator.matching import Fill, Levels, MatchingBook, Touch
 
 FAST_MS: Final = 100
@@ -82,8 +84,8 @@ class _Changes:
 
     def note(self, book: MatchingBook) -> None:
         """Add the levels that changed since the book's own notes were cleared."""
-        self.bids |= book.bids.changed
-        self.asks |= book.asks.changed
+        self.bids.update(book.bids.changed)
+        self.asks.update(book.asks.changed)
 
     def diff(self, book: MatchingBook, time_ms: int) -> DepthDiff | None:
         """The diff up to now, and a new start; None where nothing changed."""
@@ -104,20 +106,22 @@ def _changed(levels: Levels, prices: set[int], *, best_first: bool) -> tuple[tup
 
 
 class Market:
-    """The market of one symbol, from `opens_at_ms` (epoch milliseconds) on."""
+    """The market of one symbol, from `opens_at_ms` (epoch milliseconds) on; `light`: with the cheap order flow."""
 
-    def __init__(self, instrument: Instrument, *, seed: int, opens_at_ms: int) -> None:
+    def __init__(self, instrument: Instrument, *, seed: int, opens_at_ms: int, light: bool = False) -> None:
         rng = Random(f"market {seed} {instrument.symbol}")  # noqa: S311 - a market, not a secret
         self.instrument = instrument
         self.opens_at_ms = opens_at_ms
         self.book = MatchingBook(update_id=rng.randrange(10**9, 9 * 10**10))
         self._trade_id = rng.randrange(10**8, 4 * 10**9)
         self._aggregate_id = self._trade_id // 2
-        self._flow = OrderFlow(instrument, self.book, rng)
+        self._flow = (LightFlow if light else OrderFlow)(instrument, self.book, rng)
         self._fast = _Changes(FAST_MS, self.book.update_id)
         self._slow = _Changes(SLOW_MS, self.book.update_id)
-        self.book.bids.changed.clear()
-        self.book.asks.changed.clear()
+        self.book.bids.forget_changes()
+        self.book.asks.forget_changes()
+        self.history = History(self.book.update_id)
+        """The book as it was at the diffs of the last seconds."""
         self._touch = self._flow.touch
         self.last_price = instrument.open_ticks
         """Price of the last trade, in ticks; the opening price before the first."""
@@ -175,8 +179,9 @@ class Market:
         time_ms, book = self.now_ms, self.book
         self._fast.note(book)
         self._slow.note(book)
-        book.bids.changed.clear()
-        book.asks.changed.clear()
+        self.history.note(book, time_ms)
+        book.bids.forget_changes()
+        book.asks.forget_changes()
         slow_due = self._next_diff // FAST_MS % (SLOW_MS // FAST_MS) == 0
         self._next_diff += FAST_MS
         if (diff := self._fast.diff(book, time_ms)) is not None:

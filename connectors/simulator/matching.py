@@ -51,20 +51,26 @@ class Levels:
         self.lots: dict[int, int] = {}
         self.keys: list[int] = []
         """sign * price of every level, ascending: the best price is the last."""
-        self.changed: set[int] = set()
-        """Prices whose quantity was set since somebody cleared this."""
+        self.changed: dict[int, int] = {}
+        """Prices whose quantity was set since `forget_changes`, and the lots they had then."""
 
     def put(self, price: int, lots: int) -> None:
         """Set the quantity at `price`; 0 removes the level."""
         key = self.sign * price
+        before = self.lots.get(price, 0)
         if lots:
-            if price not in self.lots:
+            if not before:
                 insort(self.keys, key)
             self.lots[price] = lots
         else:
             del self.lots[price]
             del self.keys[bisect_left(self.keys, key)]
-        self.changed.add(price)
+        if price not in self.changed:
+            self.changed[price] = before
+
+    def forget_changes(self) -> None:
+        """Start `changed` anew; who holds the old one keeps it as it is."""
+        self.changed = {}
 
     @property
     def best(self) -> int | None:

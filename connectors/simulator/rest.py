@@ -6,13 +6,13 @@ Supported: ping, time, exchangeInfo, depth, ticker/bookTicker and ticker/price o
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
-from connectors.simulator.instruments import Instrument
 from connectors.simulator.market import Market
 from connectors.simulator.wire import Wire
 
@@ -20,6 +20,10 @@ MOST_LEVELS: Final = 5000
 DEFAULT_LEVELS: Final = 100
 DEPTH_WEIGHTS: Final = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 """Weight of a depth request by the largest limit it covers."""
+
+TRADING: Final = "TRADING"
+BREAK: Final = "BREAK"
+"""The two states of a symbol in exchangeInfo."""
 
 _SYMBOL: Final = re.compile(r"[A-Z0-9-_.]{1,20}")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
@@ -34,12 +38,17 @@ class BadRequest(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Listing:
-    """One symbol as the exchange holds it: its market and its way onto the wire."""
+    """One symbol as the exchange holds it: its market, its way onto the wire, and whether it trades.
+
+    `stale_ages_ms`: how old, in milliseconds, the books of the next depth answers are; without any, not at all.
+    """
 
     market: Market
     wire: Wire
+    status: str = TRADING
+    stale_ages_ms: deque[int] = field(default_factory=deque)
 
 
 class RestApi:
@@ -96,7 +105,7 @@ class RestApi:
 
     @property
     def _now_ms(self) -> int:
-        return min(listing.market.now_ms for listing in self._listings.values())
+        return max(listing.market.now_ms for listing in self._listings.values())
 
     def _ping(self, _query: Mapping[str, str]) -> bytes:
         return b"{}"
@@ -114,7 +123,10 @@ class RestApi:
             levels = min(int(limit), MOST_LEVELS)
             if levels < 1:
                 raise BadRequest(-1130, "Data sent for parameter 'limit' is not valid.")
-        book = listing.market.book
+        market, book = listing.market, listing.market.book
+        if listing.stale_ages_ms:
+            past = market.history.before(book, market.now_ms - listing.stale_ages_ms.popleft())
+            return listing.wire.book(past.update_id, past.bids[:levels], past.asks[:levels])
         return listing.wire.book(book.update_id, book.bids.top(levels), book.asks.top(levels))
 
     def _exchange_info(self, query: Mapping[str, str]) -> bytes:
@@ -131,7 +143,7 @@ class RestApi:
                     }
                 ],
                 "exchangeFilters": [],
-                "symbols": [_listed(listing.market.instrument) for listing in self._asked(query)],
+                "symbols": [_listed(listing) for listing in self._asked(query)],
             }
         )
 
@@ -203,12 +215,12 @@ def _one_or_all(query: Mapping[str, str], rows: list[dict[str, str]]) -> bytes:
     return orjson.dumps(rows[0] if "symbol" in query else rows)
 
 
-def _listed(instrument: Instrument) -> dict[str, Any]:
-    wire = Wire(instrument)
+def _listed(listing: Listing) -> dict[str, Any]:
+    instrument, wire = listing.market.instrument, listing.wire
     tick, lot = wire.price(1), wire.quantity(1)
     return {
         "symbol": instrument.symbol,
-        "status": "TRADING",
+        "status": listing.status,
         "baseAsset": instrument.base_asset,
         "baseAssetPrecision": 8,
         "quoteAsset": instrument.quote_asset,

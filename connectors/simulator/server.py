@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from aiohttp import WSCloseCode, web
 
+from connectors.simulator.answers import error_body, json_answer
 from connectors.simulator.connection import Connection, ConnectionRules
+from connectors.simulator.control import FaultPaths
 from connectors.simulator.feed import Feed
+from connectors.simulator.injection import Injector
 from connectors.simulator.instruments import instrument
 from connectors.simulator.limits import RequestWeight, Verdict
 from connectors.simulator.market import Market
+from connectors.simulator.outages import REASONS, Outages
 from connectors.simulator.rest import BadRequest, Listing, RestApi
 from connectors.simulator.streams import MOST_STREAMS, Subscriptions, streams_in_path
 from connectors.simulator.wire import Wire
@@ -42,11 +45,15 @@ SERVED: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRules:
-    """What the exchange is: its symbols, the seed of its markets, market seconds a second, and its limits."""
+    """What the exchange is: its symbols, the seed of its markets, market seconds a second, and its limits.
+
+    `light_after`: symbols beyond the first so many have the cheap order flow; None: no symbol has.
+    """
 
     symbols: tuple[str, ...]
     seed: int = 7
     speed: float = 1.0
+    light_after: int | None = None
     weight_per_minute: int = 6000
     connections: ConnectionRules = field(default_factory=ConnectionRules)
 
@@ -59,17 +66,22 @@ class Exchange:
         self._log = get_logger("simulator")
         opens_at_ms = time.time_ns() // 1_000_000
         self._opened_s = time.monotonic()
-        self._listings = {symbol: _listing(symbol, rules.seed, opens_at_ms) for symbol in rules.symbols}
+        self._listings = {
+            symbol: _listing(symbol, rules.seed, opens_at_ms, light=rules.light_after is not None and number >= rules.light_after)
+            for number, symbol in enumerate(rules.symbols)
+        }
         self._feed = Feed(self._listings)
         self._rest = RestApi(self._listings, weight_limit=rules.weight_per_minute)
         self._weights = RequestWeight(limit=rules.weight_per_minute)
         self._connections: dict[Connection, None] = {}
+        self._outages = Outages()
+        self._injector = Injector(self._feed, self._listings, self._connections, self._outages)
         self._runner: web.AppRunner | None = None
 
     @property
     def market_now_ms(self) -> int:
         """The market's clock, in epoch milliseconds."""
-        return next(iter(self._listings.values())).market.now_ms
+        return int(self._feed.now_ms)
 
     async def serve(self, host: str, port: int) -> int:
         """Listen on `host`:`port` (0: any free one) and return the port.
@@ -123,6 +135,7 @@ class Exchange:
 
     async def end(self) -> None:
         """Announce the end to every client, close their connections and the port."""
+        await self._injector.end()
         for connection in tuple(self._connections):
             connection.announce_shutdown()
         await asyncio.gather(
@@ -141,7 +154,7 @@ class Exchange:
                 web.get("/ws/{streams:.*}", self._raw),
                 web.get("/stream", self._combined),
                 web.get("/simulator/market", self._describe),
-                web.post("/simulator/fault", self._fault),
+                *FaultPaths(self._injector, self._listings).routes,
             ]
         )
         return application
@@ -150,14 +163,20 @@ class Exchange:
 
     def _rest_handler(self, path: str) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
+            if (delay_s := self._outages.rest_delay_s(time.monotonic())) > 0:
+                await asyncio.sleep(delay_s)
+            outage = self._outages.rest_outage(path, time.monotonic())
+            if outage is not None:
+                waits = {} if outage.retry_after_s is None else {"Retry-After": str(outage.retry_after_s)}
+                return json_answer(error_body(*REASONS[outage.status]), status=outage.status, headers=waits)
             verdict = self._weights.spend(request.remote or "", self._rest.weight(path, request.query), time.time())
             headers = {"X-MBX-USED-WEIGHT": str(verdict.used), "X-MBX-USED-WEIGHT-1M": str(verdict.used)}
             if verdict.status != SERVED:
                 return self._over_weight(verdict, headers)
             try:
-                return _json(self._rest.answer(path, request.query), headers=headers)
+                return json_answer(self._rest.answer(path, request.query), headers=headers)
             except BadRequest as refusal:
-                return _json(_error(refusal.code, refusal.message), status=400, headers=headers)
+                return json_answer(error_body(refusal.code, refusal.message), status=400, headers=headers)
 
         return handle
 
@@ -172,8 +191,8 @@ class Exchange:
                 f"Too much request weight used; current limit is {self._rules.weight_per_minute} request weight per "
                 "1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API."
             )
-        return _json(
-            _error(-1003, message),
+        return json_answer(
+            error_body(-1003, message),
             status=verdict.status,
             headers={**headers, "Retry-After": str(verdict.retry_after_s)},
         )
@@ -187,14 +206,17 @@ class Exchange:
         return await self._connect(request, streams_in_path(request.query.get("streams", "")), in_combined=True)
 
     async def _connect(self, request: web.Request, streams: Sequence[str], *, in_combined: bool) -> web.StreamResponse:
+        if self._outages.refuses(time.monotonic()):
+            return json_answer(error_body(*REASONS[503]), status=503)
         if len(streams) > MOST_STREAMS:
-            return _json(_error(-1101, f"Too many streams; at most {MOST_STREAMS} a connection."), status=400)
+            return json_answer(error_body(-1101, f"Too many streams; at most {MOST_STREAMS} a connection."), status=400)
         connection = Connection(
             request,
             self._feed,
             Subscriptions(dict.fromkeys(streams), in_combined=in_combined),
-            self._rules.connections,
-            lambda: self.market_now_ms,
+            rules=self._rules.connections,
+            market_now_ms=lambda: self.market_now_ms,
+            keeps_pongs=lambda: self._outages.keeps_pongs(time.monotonic()),
         )
         self._connections[connection] = None
         try:
@@ -206,7 +228,7 @@ class Exchange:
 
     async def _describe(self, _request: web.Request) -> web.Response:
         rules = self._rules
-        return _json(
+        return json_answer(
             orjson.dumps(
                 {
                     "simulated": True,
@@ -219,45 +241,7 @@ class Exchange:
             )
         )
 
-    async def _fault(self, request: web.Request) -> web.Response:
-        if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:  # noqa: S104 - compared, not bound
-            return _json(_error(-1002, "Faults are accepted from this machine only."), status=403)
-        try:
-            asked = orjson.loads(await request.read())
-        except orjson.JSONDecodeError:
-            asked = None
-        refusal = self._inject(asked if isinstance(asked, dict) else {})
-        if refusal is not None:
-            return _json(_error(-1102, refusal), status=400)
-        return _json(orjson.dumps({"accepted": asked}), status=202)
 
-    def _inject(self, asked: Mapping[str, Any]) -> str | None:
-        """Carry a fault out; what is wrong with it where it makes no sense."""
-        match asked:
-            case {"kind": "drop_diff", "symbol": str(symbol)} if symbol in self._listings:
-                self._feed.drop_next_diff(symbol)
-            case {"kind": "drop_diff"}:
-                return f"drop_diff needs a symbol, one of {', '.join(self._listings)}."
-            case {"kind": "disconnect"}:
-                for connection in tuple(self._connections):
-                    connection.abort()
-            case {"kind": "server_shutdown"}:
-                for connection in tuple(self._connections):
-                    connection.announce_shutdown()
-            case _:
-                return "kind must be drop_diff, disconnect or server_shutdown."
-        self._log.warning("fault_injected", **{str(name): value for name, value in asked.items()})
-        return None
-
-
-def _listing(symbol: str, seed: int, opens_at_ms: int) -> Listing:
+def _listing(symbol: str, seed: int, opens_at_ms: int, *, light: bool) -> Listing:
     scale = instrument(symbol, seed=seed)
-    return Listing(Market(scale, seed=seed, opens_at_ms=opens_at_ms), Wire(scale))
-
-
-def _json(body: bytes, *, status: int = SERVED, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json", charset="utf-8")
-
-
-def _error(code: int, message: str) -> bytes:
-    return orjson.dumps({"code": code, "msg": message})
+    return Listing(Market(scale, seed=seed, opens_at_ms=opens_at_ms, light=light), Wire(scale))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from connectors.simulator.faults import DropDiff
 from connectors.simulator.feed import Feed
 from connectors.simulator.instruments import instrument
 from connectors.simulator.market import Market
@@ -68,7 +69,7 @@ def test_a_dropped_diff_is_missing_on_both_diff_streams_and_nowhere_else() -> No
     for each in (feed, whole):
         each.advance(OPENS_AT_MS + 1500)
     before = {name: len(ear.heard) for name, ear in lost.items()}
-    feed.drop_next_diff("BTCUSDT")
+    feed.disturb(DropDiff(symbol="BTCUSDT"))
     for each in (feed, whole):
         each.advance(OPENS_AT_MS + 5000)
     for name in ("btcusdt@depth@100ms", "btcusdt@depth"):
