@@ -2,31 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from connectors.kafka.sink import OutRecord
-from orderbook.messages import DeadLetter, Heartbeat, IngestMessage, Trade, encode
+from dataflows.partition_clock import PartitionClock
+from orderbook.messages import Book, DeadLetter, FeedGap, Heartbeat, IngestMessage, Trade, encode
 from orderbook.settings import Settings
-from orderbook.topics import Topics, partition_of, uncovered_partitions
+from orderbook.topics import Topics, partition_of
+from runtime.logs import get_logger
+
+UNCOVERED_AFTER_MS: Final = 3000
+"""Every symbol has a heartbeat a second: a partition without records for so long has no symbol, or none any more."""
+TOLD_EVERY_MS: Final = 10_000
+
+log = get_logger("routing")
 
 
-def router(settings: Settings, symbols: tuple[str, ...]) -> Callable[[IngestMessage], list[OutRecord]]:
+def router(settings: Settings, symbols: Iterable[str]) -> Callable[[IngestMessage], list[OutRecord]]:
     """Return the function that turns a message into the records to write, one nearly always.
 
-    A clock heartbeat (empty symbol) becomes one record for each partition that none of the symbols lives in.
+    `symbols` are followed from the start; others may appear and disappear. A clock heartbeat (empty symbol) becomes one
+    record for each partition that no symbol lives in at its time.
     """
-    topics = Topics(settings.topic_prefix)
-    partitions = settings.topic_partitions
-    partition = {symbol: partition_of(symbol, partitions) for symbol in symbols}
-    uncovered = uncovered_partitions(symbols, partitions)
+    return _Router(settings, symbols).route
 
-    def route(message: IngestMessage) -> list[OutRecord]:
-        value = encode(message)
-        if isinstance(message, DeadLetter):
-            return [OutRecord(topics.dead_letter, None, value)]
-        if isinstance(message, Heartbeat) and not message.symbol:
-            return [OutRecord(topics.raw, b"", value, number) for number in uncovered]
-        topic = topics.trades if isinstance(message, Trade) else topics.raw
-        return [OutRecord(topic, message.symbol.encode(), value, partition[message.symbol])]
 
-    return route
+class _Router:
+    def __init__(self, settings: Settings, symbols: Iterable[str]) -> None:
+        self._topics = Topics(settings.topic_prefix)
+        self._partitions = settings.topic_partitions
+        self._partition = {symbol: partition_of(symbol, self._partitions) for symbol in symbols}
+        self._expected = set(self._partition.values())
+        self._written_ms: dict[int, int] = {}
+        self._clock = PartitionClock(settings.watermark_delay_ms)
+        self._told_ms: int | None = None
+        self._told = 0
+
+    def route(self, message: IngestMessage) -> list[OutRecord]:
+        """The records of one message."""
+        match message:
+            case DeadLetter():
+                return [OutRecord(self._topics.dead_letter, None, encode(message))]
+            case Trade():
+                number = self._partition_of(message.symbol)
+                return [OutRecord(self._topics.trades, message.symbol.encode(), encode(message), number)]
+            case Heartbeat(symbol=""):
+                return [self._raw(message, number) for number in self._uncovered(message.receive_time_ms)]
+            case raw:
+                number = self._partition_of(raw.symbol)
+                self._written_ms[number] = raw.receive_time_ms
+                return [self._raw(raw, number)]
+
+    def _raw(self, message: Book | Heartbeat | FeedGap, number: int) -> OutRecord:
+        admitted = self._clock.admit(number, message)
+        if self._clock.moved > self._told:
+            self._tell(message.receive_time_ms)
+        return OutRecord(self._topics.raw, message.symbol.encode(), encode(admitted), number)
+
+    def _partition_of(self, symbol: str) -> int:
+        number = self._partition.get(symbol)
+        if number is None:
+            number = self._partition[symbol] = partition_of(symbol, self._partitions)
+        return number
+
+    def _uncovered(self, now_ms: int) -> list[int]:
+        """The partitions that no symbol's record went to lately. At first those of `symbols` count as written to."""
+        for number in self._expected:
+            self._written_ms.setdefault(number, now_ms)
+        self._expected.clear()
+        return [
+            number
+            for number in range(self._partitions)
+            if number not in self._written_ms or now_ms - self._written_ms[number] > UNCOVERED_AFTER_MS
+        ]
+
+    def _tell(self, now_ms: int) -> None:
+        if self._told_ms is None or now_ms - self._told_ms >= TOLD_EVERY_MS:
+            log.warning("event_times_moved", records=self._clock.moved - self._told)
+            self._told_ms, self._told = now_ms, self._clock.moved

@@ -33,6 +33,8 @@ Feed = Literal["auto", "binance", "binance_us", "simulator", "recording"]
 Venue = Literal["binance", "binance_us", "simulator", "recording"]
 
 SYMBOL_PATTERN = re.compile(r"[A-Z0-9]{2,20}(?:_[A-Z0-9]{2,10})?")
+ALL_PATTERN = re.compile(r"ALL:(?P<quote>[A-Z0-9]{2,10})")
+TOP_PATTERN = re.compile(r"TOP(?P<count>[1-9][0-9]{0,3}):(?P<quote>[A-Z0-9]{2,10})")
 TOPIC_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,100}")
 
 
@@ -47,7 +49,12 @@ def _known_symbols(symbols: tuple[str, ...]) -> tuple[str, ...]:
     if not symbols:
         raise ValueError("is empty: list at least one symbol, for example SYMBOLS=BTCUSDT,ETHUSDT")
     for symbol in symbols:
-        if not SYMBOL_PATTERN.fullmatch(symbol):
+        if ":" in symbol and not (ALL_PATTERN.fullmatch(symbol) or TOP_PATTERN.fullmatch(symbol)):
+            raise ValueError(
+                f"holds {symbol!r}, which picks nothing: write ALL:USDT for every market of a quote asset, or "
+                "TOP20:USDT for the most traded of them"
+            )
+        if ":" not in symbol and not SYMBOL_PATTERN.fullmatch(symbol):
             raise ValueError(
                 f"holds {symbol!r}, which is not a symbol: use upper-case letters and digits, for example BTCUSDT"
             )
@@ -80,7 +87,8 @@ class Settings(BaseSettings):
     )
 
     symbols: Symbols = Field(
-        default=("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT"), description="Markets to follow."
+        default=("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT"),
+        description="Markets to follow: names, ALL:USDT, TOP20:USDT.",
     )
     depth_levels: int = Field(default=20, ge=1, le=100, description="Levels a side published with each book.")
     calculate_depth: int = Field(default=10, ge=1, description="Levels a side that the metrics are computed from.")
@@ -98,7 +106,10 @@ class Settings(BaseSettings):
     feed: Feed = Field(default="auto", description="auto, binance, binance_us, simulator or recording.")
     recording: Paths = Field(default=(), description="Files of FEED=recording, comma-separated, in order.")
     recording_speed: float | Literal["max"] = Field(default=1.0, description="1 is as recorded; `max` is flat out.")
-    snapshot_limit: SnapshotLimit = Field(default=1000, description="Levels a REST snapshot asks for.")
+    snapshot_limit: SnapshotLimit = Field(default=1000, description="Most levels a REST snapshot asks for.")
+    request_weight_share: float = Field(
+        default=0.5, gt=0, le=1, description="Our share of the request weight the exchange allows an address."
+    )
 
     kafka_bootstrap_servers: str = Field(default="127.0.0.1:19092", description="Kafka or Redpanda, host:port,…")
     kafka_controller_port: Port = Field(default=19093, description="KRaft controller of the embedded broker.")

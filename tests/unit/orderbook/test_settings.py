@@ -35,6 +35,12 @@ def test_the_defaults_are_the_documented_ones() -> None:
         ),
         ({"SYMBOLS": "BTCUSDT,BTCUSDT"}, "SYMBOLS names BTCUSDT twice: list each symbol once"),
         (
+            {"SYMBOLS": "ALL:usdt"},
+            "SYMBOLS holds 'ALL:usdt', which picks nothing: write ALL:USDT for every market",
+        ),
+        ({"SYMBOLS": "TOP0:USDT"}, "SYMBOLS holds 'TOP0:USDT', which picks nothing"),
+        ({"REQUEST_WEIGHT_SHARE": "0"}, "REQUEST_WEIGHT_SHARE=0 is refused: input should be greater than 0"),
+        (
             {"ALERT_THRESHOLD_MEDIUM": "0.8"},
             "ALERT_THRESHOLD_MEDIUM and ALERT_THRESHOLD_HIGH are out of order: 0.3 < 0.8 < 0.7 does not hold",
         ),
@@ -71,6 +77,11 @@ def test_nonsense_is_refused_with_a_sentence(
     with pytest.raises(SettingsError) as refused:
         load_settings()
     assert sentence in str(refused.value)
+
+
+def test_symbols_may_be_named_and_picked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYMBOLS", "BTCUSDT, TOP20:USDT,ALL:BTC")
+    assert load_settings().symbols == ("BTCUSDT", "TOP20:USDT", "ALL:BTC")
 
 
 def test_every_refused_setting_has_its_own_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
