@@ -13,9 +13,12 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 
-from connectors.binance.rest import RestClient, check_symbols
+from connectors.binance.endpoints import endpoints_of
+from connectors.binance.rest import RestClient
+from connectors.binance.roster import starting
+from connectors.binance.selection import needs_volumes, select
 from connectors.binance.source import BinanceSource
-from connectors.binance.venues import choose_feed, endpoints_of
+from connectors.binance.venues import choose_feed
 from connectors.kafka.newest import newest_event_time_ms
 from connectors.kafka.sink import KafkaRecordSink
 from connectors.recordings.files import RecordingSummary, summarise
@@ -27,6 +30,7 @@ from orderbook.messages import IngestMessage
 from orderbook.settings import Settings, load_settings
 from orderbook.topics import Topics
 from runtime.logs import get_logger
+from runtime.roster import read_wanted
 
 log = get_logger("ingest")
 
@@ -48,15 +52,8 @@ def flow_until(ending: threading.Event) -> Dataflow:
     if settings.feed == "recording":
         recorded, symbols = recording_source(settings)
         return build(settings, EndingSource(recorded, ending), symbols)
-    endpoints = endpoints_of(settings)
-    check_symbols(settings.symbols, RestClient(endpoints.rest).trading_symbols(), endpoints.venue)
-    live = BinanceSource(
-        endpoints,
-        settings.symbols,
-        depth_levels=settings.depth_levels,
-        snapshot_limit=settings.snapshot_limit,
-    )
-    return build(settings, EndingSource(live, ending), settings.symbols)
+    live, symbols = live_source(settings)
+    return build(settings, EndingSource(live, ending), symbols)
 
 
 def build(settings: Settings, source: Source[IngestMessage], symbols: tuple[str, ...]) -> Dataflow:
@@ -66,6 +63,24 @@ def build(settings: Settings, source: Source[IngestMessage], symbols: tuple[str,
     records = op.flat_map("route", messages, router(settings, symbols))
     op.output("kafka", records, KafkaRecordSink(settings.kafka_bootstrap_servers))
     return ingest
+
+
+def live_source(settings: Settings) -> tuple[BinanceSource, tuple[str, ...]]:
+    """The exchange of the settings and the symbols that are followed from the start.
+
+    Raises SettingsError where SYMBOLS names or picks what the exchange does not trade. What was asked for at run time
+    (`orderbook symbols`) and is not traded is left out, and told.
+    """
+    endpoints = endpoints_of(settings)
+    rest = RestClient(endpoints)
+    listing = rest.listing()
+    volumes = rest.quote_volumes() if needs_volumes(settings.symbols) else {}
+    chosen = select(settings.symbols, listing, volumes)
+    decision = starting(chosen, read_wanted(settings), listing)
+    for symbol, reason in decision.refused.items():
+        log.warning("symbol_refused", symbol=symbol, reason=reason)
+    log.info("symbols_chosen", symbols=len(decision.symbols), connections=len(decision.assignment))
+    return BinanceSource(endpoints, settings, listing, chosen, decision), decision.symbols
 
 
 def recording_source(settings: Settings) -> tuple[RecordingSource, tuple[str, ...]]:

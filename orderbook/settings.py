@@ -29,8 +29,8 @@ from pydantic_settings import (
 
 from orderbook.errors import SettingsError
 
-Feed = Literal["auto", "binance", "binance_us", "simulator", "recording"]
-Venue = Literal["binance", "binance_us", "simulator", "recording"]
+Feed = Literal["auto", "binance", "binance_us", "binance_usdm", "binance_coinm", "simulator", "recording"]
+Venue = Literal["binance", "binance_us", "binance_usdm", "binance_coinm", "simulator", "recording"]
 
 SYMBOL_PATTERN = re.compile(r"[A-Z0-9]{2,20}(?:_[A-Z0-9]{2,10})?")
 ALL_PATTERN = re.compile(r"ALL:(?P<quote>[A-Z0-9]{2,10})")
@@ -103,7 +103,9 @@ class Settings(BaseSettings):
         default=600, ge=10, le=100_000, description="Book updates in the rolling mean of the spread."
     )
 
-    feed: Feed = Field(default="auto", description="auto, binance, binance_us, simulator or recording.")
+    feed: Feed = Field(
+        default="auto", description="auto, simulator, recording, binance, binance_us, binance_usdm or _coinm."
+    )
     recording: Paths = Field(default=(), description="Files of FEED=recording, comma-separated, in order.")
     recording_speed: float | Literal["max"] = Field(default=1.0, description="1 is as recorded; `max` is flat out.")
     snapshot_limit: SnapshotLimit = Field(default=1000, description="Most levels a REST snapshot asks for.")

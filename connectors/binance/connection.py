@@ -1,187 +1,189 @@
-"""One WebSocket connection to an exchange: a thread that reads, reconnects for ever, and never decides anything.
+"""The streams of some symbols over WebSockets that are replaced before they end: the thin shell around a `Line`.
 
-What arrives goes, with its receive time, into a bounded queue. While the queue is full the thread stops reading, so
-that TCP pushes back, and sends a pong now and then, which the exchange takes as a sign of life.
+What the sockets deliver goes, with its receive time, into the queue of the partition, and so does what happens to them.
 """
 
 from __future__ import annotations
 
-import queue
+import random
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
-import websocket
-from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
-
-from orderbook.market import Snapshot
+from connectors.binance.arrival_queue import ArrivalQueue
+from connectors.binance.arrivals import Closed, Opened, OverlapBegan, OverlapEnded, Received, SymbolsChanged
+from connectors.binance.attempts import AttemptLimiter
+from connectors.binance.line import Change, Close, Line, LineRules, Open
+from connectors.binance.receive_clock import MachineClock
+from connectors.binance.stream_socket import StreamSocket
+from connectors.binance.streams import stream_plan
 from runtime.logs import get_logger
 
-QUEUED_FRAMES: Final = 20_000
-SILENT_S: Final = 30.0
-"""A connection without even a ping for so long is dead: the exchange pings every 20 s."""
-FULL_WAIT_S: Final = 5.0
-SETTLED_S: Final = 10.0
-"""A connection that ends sooner than this waits before the next one, so that a flapping server is not hammered."""
+FULL_WAIT_S: Final = 0.05
+LIFE_EVERY_S: Final = 5.0
 
 log = get_logger("binance_connection")
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A frame as it arrived."""
-
-    receive_time_ms: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A connection is up; its streams flow from now on."""
-
-    receive_time_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The connection ended; updates may have been missed since."""
-
-    receive_time_ms: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotArrived:
-    """A snapshot that was asked for."""
-
-    receive_time_ms: int
-    symbol: str
-    snapshot: Snapshot
-
-
-Arrival: TypeAlias = Received | Opened | Closed | SnapshotArrived
-ArrivalQueue: TypeAlias = "queue.Queue[Arrival]"
-
-
-def now_ms() -> int:
-    """The machine's clock, milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+def monotonic_ms() -> int:
+    """Milliseconds of a clock that goes forward."""
+    return time.monotonic_ns() // 1_000_000
 
 
 class StreamConnection:
-    """The streams of one combined connection, read in a thread of its own into `arrivals`.
+    """The streams of `symbols` at a WebSocket base address, read into `arrivals`.
 
-    `start` returns at once; `stop` ends the thread within about a second. An error that is not the network's is kept
-    and raised by `check`.
+    `step` does what is due and is to be called often; it never waits. The arrivals say Opened before the first frame,
+    Closed after the last one, and OverlapBegan and OverlapEnded around the time in which frames arrive twice.
     """
 
-    def __init__(self, url: str, arrivals: ArrivalQueue) -> None:
-        self._url = url
+    def __init__(
+        self,
+        name: str,
+        base: str,
+        symbols: Sequence[str],
+        arrivals: ArrivalQueue,
+        *,
+        attempts: AttemptLimiter,
+        clock: MachineClock,
+        rules: LineRules | None = None,
+    ) -> None:
+        self._base = base
+        self._symbols = tuple(symbols)
+        self._told = self._symbols
         self._arrivals = arrivals
-        self._stopping = threading.Event()
-        self._reconnect = threading.Event()
+        self._clock = clock
+        self._line = Line(rules or LineRules(), attempts, random.random)
+        self._lock = threading.Lock()
+        self._sockets: dict[int, StreamSocket] = {}
         self._failed: BaseException | None = None
-        self._socket: websocket.WebSocket | None = None
-        self._thread = threading.Thread(target=self._run, name="binance-connection", daemon=True)
+        self._stopped = False
+        self._log = log.bind(connection=name)
 
-    def start(self) -> None:
-        """Begin to connect and read."""
-        self._thread.start()
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that are wanted now."""
+        return self._symbols
+
+    @property
+    def complete(self) -> bool:
+        """Whether the streams of all symbols that are wanted now flow."""
+        with self._lock:
+            return self._line.complete
+
+    def step(self, *, silent: bool) -> None:
+        """Do what is due; `silent` says that nothing was received for longer than these symbols ever pause."""
+        with self._lock:
+            if self._stopped:
+                return
+            for action in self._line.due(monotonic_ms(), silent=silent):
+                match action:
+                    case Open(number, why):
+                        self._log.info("connecting", socket=number, why=why, symbols=len(self._symbols))
+                        plan = stream_plan(self._base, self._symbols)
+                        socket = StreamSocket(self, number, self._symbols, plan)
+                        self._sockets[number] = socket
+                        socket.start()
+                    case Close(number):
+                        self._sockets[number].close()
+
+    def follow(self, symbols: Sequence[str]) -> None:
+        """Carry the streams of these symbols from now on; what flows goes on until the new streams flow too."""
+        with self._lock:
+            if tuple(symbols) == self._symbols:
+                return
+            self._symbols = tuple(symbols)
+            self._line.symbols_changed(any_left=bool(symbols))
+            if not symbols:
+                self._tell_symbols(())
 
     def stop(self) -> None:
-        """Close the connection and wait for the thread."""
-        self._stopping.set()
-        socket = self._socket
-        if socket is not None:
-            socket.abort()  # type: ignore[no-untyped-call]  # the library leaves it untyped
-        self._thread.join(timeout=5.0)
-
-    def renew(self) -> None:
-        """Close the connection and open a new one at once, as after a serverShutdown event."""
-        self._reconnect.set()
+        """Close what is open and wait for the threads, at most some seconds."""
+        with self._lock:
+            self._stopped = True
+            sockets = tuple(self._sockets.values())
+        for socket in sockets:
+            socket.close()
+        for socket in sockets:
+            socket.join(timeout=5.0)
 
     def check(self) -> None:
-        """Raise the error that ended the thread, if one did."""
+        """Raise the error that ended a thread, if one did: VenueRefused where this region is not served."""
         if self._failed is not None:
             raise self._failed
 
-    def _run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self._connect_and_read()
-        except BaseException as failed:  # noqa: BLE001 - kept for the owner, who raises it in its own thread
-            self._failed = failed
+    # Called by the sockets' threads.
 
-    def _connect_and_read(self) -> None:
-        attempts = Retrying(
-            retry=retry_if_exception_type((OSError, websocket.WebSocketException)),
-            stop=stop_when_event_set(self._stopping),
-            wait=wait_random_exponential(multiplier=0.5, max=30),
-            sleep=self._pause,
-            before_sleep=lambda state: log.warning(
-                "connect_failed",
-                attempt=state.attempt_number,
-                reason=str(state.outcome.exception()) if state.outcome else "",
-            ),
-            reraise=True,
-        )
-        try:
-            socket = attempts(websocket.create_connection, self._url, timeout=SILENT_S, enable_multithread=True)
-        except (OSError, websocket.WebSocketException):
-            return  # only when stopping: otherwise the attempts go on
-        self._socket = socket
-        self._reconnect.clear()
-        opened = time.monotonic()
-        log.info("connected", url=self._url.partition("?")[0])
-        self._put(Opened(now_ms()), socket)
-        reason = self._read(socket)
-        self._socket = None
-        socket.abort()  # type: ignore[no-untyped-call]  # the library leaves it untyped
-        if self._stopping.is_set():
-            return
-        log.warning("disconnected", reason=reason, lived_s=round(time.monotonic() - opened, 1))
-        self._put(Closed(now_ms(), reason), socket)
-        if time.monotonic() - opened < SETTLED_S:
-            self._pause(1.0)
+    def opened(self, socket: StreamSocket) -> None:
+        """A socket is up."""
+        with self._lock:
+            change = self._line.opened(socket.number, monotonic_ms())
+            self._log.info("connected", socket=socket.number, streams=change)
+            self._tell_symbols(socket.symbols)
+            self._tell(change, "")
 
-    def _read(self, socket: websocket.WebSocket) -> str:
-        """Read until the connection ends and return why it did."""
-        while not (self._stopping.is_set() or self._reconnect.is_set()):
-            try:
-                opcode, payload = socket.recv_data()
-            except websocket.WebSocketTimeoutException:
-                return f"nothing was received for {SILENT_S:.0f} s"
-            except (OSError, websocket.WebSocketException) as ended:
-                return f"the connection was lost: {ended}"
-            if opcode == websocket.ABNF.OPCODE_CLOSE:
-                return "the exchange closed the connection"
-            self._put(Received(now_ms(), payload), socket)
-        return "the exchange announced that it would close the connection"
+    def completed(self, number: int) -> None:
+        """All streams of a socket are confirmed."""
+        with self._lock:
+            self._line.completed(number)
 
-    def _put(self, arrival: Arrival, socket: websocket.WebSocket) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._arrivals.put(arrival, timeout=FULL_WAIT_S)
-            except queue.Full:
-                log.warning("reader_waits", queued=QUEUED_FRAMES)
-                _show_life(socket)
-            else:
-                return
+    def heard(self, number: int) -> None:
+        """A socket delivered a frame."""
+        with self._lock:
+            self._line.heard(number, monotonic_ms())
 
-    def _pause(self, seconds: float) -> None:
-        self._stopping.wait(seconds)
+    def shutdown_announced(self, number: int) -> None:
+        """The exchange will close a socket."""
+        self._log.info("shutdown_announced", socket=number)
+        with self._lock:
+            self._line.shutdown_announced(number)
 
+    def ended(self, socket: StreamSocket, reason: str, wait_s: float) -> None:
+        """A socket has ended, or could not be opened."""
+        with self._lock:
+            del self._sockets[socket.number]
+            change = self._line.ended(socket.number, monotonic_ms(), wait_ms=int(wait_s * 1000))
+            say = self._log.info if socket.closing else self._log.warning
+            say("disconnected", socket=socket.number, reason=reason, streams=change)
+            self._tell(change, reason)
 
-def stream_url(base: str, symbols: Sequence[str]) -> str:
-    """The combined stream of the depth diffs, trades and best quotes of the symbols."""
-    names = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in ("depth@100ms", "trade", "bookTicker")]
-    return f"{base}/stream?streams={'/'.join(names)}"
+    def failed(self, error: BaseException) -> None:
+        """A thread ended by an error that trying again does not mend."""
+        self._failed = error
 
+    def received(self, payload: bytes) -> None:
+        """A frame has arrived, now."""
+        self._arrivals.put(Received(self._clock.now_ns(), payload))
 
-def _show_life(socket: websocket.WebSocket) -> None:
-    try:
-        socket.pong()
-    except (OSError, websocket.WebSocketException):
-        log.debug("pong_failed")
+    def wait_for_room(self, socket: StreamSocket) -> None:
+        """Return when there is room in the queue; meanwhile the socket is not read."""
+        waited_s = 0.0
+        while not (self._arrivals.has_room or socket.closing):
+            if waited_s >= LIFE_EVERY_S:
+                self._log.warning("reader_waits", socket=socket.number)
+                socket.show_life()
+                waited_s = 0.0
+            time.sleep(FULL_WAIT_S)
+            waited_s += FULL_WAIT_S
+
+    def _tell_symbols(self, symbols: tuple[str, ...]) -> None:
+        added = tuple(symbol for symbol in symbols if symbol not in self._told)
+        removed = tuple(symbol for symbol in self._told if symbol not in symbols)
+        self._told = symbols
+        if added or removed:
+            self._arrivals.put(SymbolsChanged(self._clock.now_ns(), added, removed))
+
+    def _tell(self, change: Change | None, reason: str) -> None:
+        now_ns = self._clock.now_ns()
+        match change:
+            case "opened":
+                self._arrivals.put(Opened(now_ns))
+            case "overlap_began":
+                self._arrivals.put(OverlapBegan(now_ns))
+            case "overlap_ended":
+                self._arrivals.put(OverlapEnded(now_ns))
+            case "closed":
+                self._arrivals.put(Closed(now_ns, reason))
+            case None:
+                pass

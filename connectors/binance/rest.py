@@ -1,12 +1,16 @@
-"""Binance's REST API, as far as local books need it: snapshots, symbols, time.
+"""Binance's REST API, as far as local books need it: depth, what is listed, traded volumes, time.
 
 Source: Binance public API documentation, Market Data endpoints and Limits.
+
+    RateLimited
+    └── Banned               HTTP 418: an address that went on after 429
+    VenueRefused
+    └── RequestRefused       any other 4xx; `.status` says which: 451 and 403 for the region, 400 for the request
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -15,57 +19,130 @@ import urllib3
 from tenacity import RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from tenacity import Retrying as Attempts
 
-from connectors.binance.frames import decode_snapshot
-from orderbook.errors import RateLimited, Retryable, ServiceUnavailable, SettingsError, VenueRefused
-from orderbook.market import Snapshot
+from connectors.binance.endpoints import Endpoints
+from connectors.binance.selection import Listed, Listing
+from orderbook.errors import RateLimited, Retryable, ServiceUnavailable, VenueRefused
 from runtime.logs import get_logger
 
 READ_TIMEOUT_S: Final = 10.0
 DEFAULT_WAIT_S: Final = 60.0
+BANNED: Final = 418
+USED_WEIGHT: Final = "X-MBX-USED-WEIGHT-1M"
+DELISTED: Final = "DELISTED"
+"""The status of a symbol the exchange does not list at all; Binance has no word for it."""
+CONNECTIONS_KEPT: Final = 4
 log = get_logger("binance_rest")
+
+
+class Banned(RateLimited):
+    """The exchange has banned this address for `retry_after_s`."""
+
+
+class RequestRefused(VenueRefused):
+    """The exchange refuses this request, or this region (status 451, 403).
+
+    `status`: the HTTP status.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The body of an answer, and the request weight this address has used in the present minute; None if unsaid."""
+
+    payload: bytes
+    used_weight: int | None
 
 
 class _ServerTime(msgspec.Struct):
     serverTime: int  # noqa: N815 - Binance's name
 
 
-class _SymbolStatus(msgspec.Struct):
+class _ListedSymbol(msgspec.Struct):
     symbol: str
-    status: str
+    status: str = ""
+    quoteAsset: str = ""  # noqa: N815 - Binance's name
+    contractStatus: str = ""  # noqa: N815 - COIN-M futures' name for `status`
+
+
+class _RateLimit(msgspec.Struct):
+    rateLimitType: str  # noqa: N815 - Binance's name
+    interval: str
+    intervalNum: int  # noqa: N815 - Binance's name
+    limit: int
 
 
 class _ExchangeInfo(msgspec.Struct):
-    symbols: list[_SymbolStatus]
+    symbols: list[_ListedSymbol]
+    rateLimits: list[_RateLimit] = []  # noqa: N815 - Binance's name
+
+
+class _Ticker(msgspec.Struct):
+    symbol: str
+    quoteVolume: float | None = None  # noqa: N815 - Binance's name
+    baseVolume: float | None = None  # noqa: N815 - COIN-M futures': contracts are worth a fixed amount of the quote
 
 
 class RestClient:
     """One exchange's REST API. Safe to use from several threads.
 
     Every call tries `attempts` times with exponential back-off and jitter and obeys Retry-After. It raises
-    RateLimited (429, 418) or ServiceUnavailable when that was not enough, VenueRefused (451, 403) at once.
+    RateLimited (429, 418) or ServiceUnavailable when that was not enough, RequestRefused (451, 403, 400) at once.
     """
 
-    def __init__(self, base: str, *, connect_timeout_s: float = 5.0, attempts: int = 5) -> None:
-        self._base = base
+    def __init__(self, endpoints: Endpoints, *, connect_timeout_s: float = 5.0, attempts: int = 5) -> None:
+        self._endpoints = endpoints
+        self._base = endpoints.rest + endpoints.rest_prefix
         self._pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=connect_timeout_s, read=READ_TIMEOUT_S), retries=False
+            timeout=urllib3.Timeout(connect=connect_timeout_s, read=READ_TIMEOUT_S),
+            retries=False,
+            maxsize=CONNECTIONS_KEPT,
         )
         self._attempts = attempts
 
     def server_time_ms(self) -> int:
         """The exchange's clock, milliseconds since the epoch."""
-        return msgspec.json.decode(self._get("/api/v3/time"), type=_ServerTime).serverTime
+        return msgspec.json.decode(self._get("/time").payload, type=_ServerTime).serverTime
 
-    def snapshot(self, symbol: str, limit: int) -> Snapshot:
-        """The book of a symbol, `limit` levels a side; raises UnreadableMessage besides."""
-        return decode_snapshot(self._get(f"/api/v3/depth?symbol={symbol}&limit={limit}"))
+    def depth(self, symbol: str, limit: int) -> Answer:
+        """The book of a symbol as it was sent, `limit` levels a side."""
+        return self._get(f"/depth?symbol={symbol}&limit={limit}")
 
-    def trading_symbols(self) -> set[str]:
-        """Every symbol that is trading now."""
-        answer = msgspec.json.decode(self._get("/api/v3/exchangeInfo"), type=_ExchangeInfo)
-        return {entry.symbol for entry in answer.symbols if entry.status == "TRADING"}
+    def listing(self) -> Listing:
+        """Everything the exchange lists, and how much weight it allows a minute."""
+        info = _listed(self._get("/exchangeInfo").payload)
+        listed = {
+            entry.symbol: Listed(entry.symbol, entry.status or entry.contractStatus, entry.quoteAsset)
+            for entry in info.symbols
+        }
+        weights = [
+            limit.limit
+            for limit in info.rateLimits
+            if (limit.rateLimitType, limit.interval, limit.intervalNum) == ("REQUEST_WEIGHT", "MINUTE", 1)
+        ]
+        return Listing(self._endpoints.venue, listed, weights[0] if weights else None)
 
-    def _get(self, path: str) -> bytes:
+    def status(self, symbol: str) -> tuple[str, int | None]:
+        """A symbol's trading status, such as TRADING or BREAK, or DELISTED; and the weight used, as in `Answer`."""
+        try:
+            answer = self._get(f"/exchangeInfo?symbol={symbol}")
+        except RequestRefused as refused:
+            if refused.status != HTTPStatus.BAD_REQUEST:
+                raise
+            return DELISTED, None
+        entries = {entry.symbol: entry for entry in _listed(answer.payload).symbols}
+        entry = entries.get(symbol)
+        return (DELISTED if entry is None else entry.status or entry.contractStatus), answer.used_weight
+
+    def quote_volumes(self) -> dict[str, float]:
+        """What was traded in the last 24 hours, in quote currency, by symbol."""
+        tickers = msgspec.json.decode(self._get("/ticker/24hr").payload, type=list[_Ticker], strict=False)
+        return {ticker.symbol: ticker.quoteVolume or ticker.baseVolume or 0.0 for ticker in tickers}
+
+    def _get(self, path: str) -> Answer:
         attempts = Attempts(
             retry=retry_if_exception_type(Retryable),
             stop=stop_after_attempt(self._attempts),
@@ -75,40 +152,37 @@ class RestClient:
         )
         return attempts(self._get_once, path)
 
-    def _get_once(self, path: str) -> bytes:
+    def _get_once(self, path: str) -> Answer:
         try:
             response = self._pool.request("GET", self._base + path)
         except urllib3.exceptions.HTTPError as unreachable:
-            raise ServiceUnavailable(f"{self._base} does not answer: {_short(unreachable)}") from None
-        match response.status:
-            case HTTPStatus.OK:
-                return response.data
-            case HTTPStatus.TOO_MANY_REQUESTS | 418:  # 418: an address that went on after 429 is banned
-                wait_s = float(response.headers.get("Retry-After") or DEFAULT_WAIT_S)
-                raise RateLimited(
-                    f"{self._base} asks to wait {wait_s:.0f} s (HTTP {response.status})", retry_after_s=wait_s
-                )
-            case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS | HTTPStatus.FORBIDDEN:
-                raise VenueRefused(f"{self._base} does not serve this region (HTTP {response.status})")
-            case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise ServiceUnavailable(f"{self._base}{path} answered HTTP {status}")
-            case status:
-                raise VenueRefused(f"{self._base}{path} answered HTTP {status}: {response.data[:200].decode()}")
+            raise ServiceUnavailable(f"{self._endpoints.rest} does not answer: {_short(unreachable)}") from None
+        status = response.status
+        if status == HTTPStatus.OK:
+            used = response.headers.get(USED_WEIGHT, "")
+            return Answer(response.data, int(used) if used.isdigit() else None)
+        raise _refusal(self._endpoints.rest, path, status, response.headers.get("Retry-After"), response.data)
 
 
-def check_symbols(symbols: Iterable[str], trading: set[str], venue: str) -> None:
-    """Raise SettingsError naming each symbol that is not trading at the venue, with its nearest neighbours.
+def _listed(payload: bytes) -> _ExchangeInfo:
+    try:
+        return msgspec.json.decode(payload, type=_ExchangeInfo)
+    except msgspec.DecodeError as unreadable:
+        raise ServiceUnavailable(f"exchangeInfo cannot be read: {unreadable}") from None
 
-    An unknown stream is acknowledged by Binance and stays silent, so this must be asked before subscribing.
-    """
-    unknown = [symbol for symbol in symbols if symbol not in trading]
-    if not unknown:
-        return
-    described = []
-    for symbol in unknown:
-        near = difflib.get_close_matches(symbol, trading, n=3)
-        described.append(f"{symbol} (did you mean {', '.join(near)}?)" if near else symbol)
-    raise SettingsError(f"SYMBOLS names what {venue} does not trade: {'; '.join(described)}")
+
+def _refusal(
+    base: str, path: str, status: int, retry_after: str | None, body: bytes
+) -> RateLimited | ServiceUnavailable | RequestRefused:
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, BANNED):
+        wait_s = float(retry_after or DEFAULT_WAIT_S)
+        kind = Banned if status == BANNED else RateLimited
+        return kind(f"{base} asks to wait {wait_s:.0f} s (HTTP {status})", retry_after_s=wait_s)
+    if status in (HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS, HTTPStatus.FORBIDDEN):
+        return RequestRefused(f"{base} does not serve this region (HTTP {status})", status=status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ServiceUnavailable(f"{base}{path} answered HTTP {status}")
+    return RequestRefused(f"{base}{path} answered HTTP {status}: {body[:200].decode(errors='replace')}", status=status)
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=30)

@@ -1,120 +1,198 @@
 """The live feed as a Bytewax source: one partition a connection, many symbols a connection.
 
-A partition drives a sans-I/O `IngestSession`: frames from the connection's thread and snapshots from the fetcher's
-go in, messages come out. Nothing here blocks, so the worker answers everything else in time. There is no state to
-resume: after a restart the books are built anew from snapshots, and what happened in between is a gap, not a guess.
+A partition drives a sans-I/O `IngestSession` with what arrives: frames from the sockets' threads and snapshots from
+the fetcher's go in, messages come out. Nothing here blocks, so the worker answers everything else in time. There is no
+state to resume: after a restart the books are built anew from snapshots, and what happened in between is a gap, not a
+guess.
 """
 
 from __future__ import annotations
 
-import queue
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Final
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from connectors.binance.connection import (
-    QUEUED_FRAMES,
-    ArrivalQueue,
-    Closed,
-    Opened,
-    Received,
-    StreamConnection,
-    now_ms,
-    stream_url,
-)
-from connectors.binance.frames import Acknowledgement, ServerShutdown, decode_frame
+from connectors.binance.arrival_queue import ArrivalQueue
+from connectors.binance.arrivals import Arrival, StatusChanged, drive
+from connectors.binance.attempts import AttemptLimiter
+from connectors.binance.budget import WeightBudget
+from connectors.binance.connection import StreamConnection, monotonic_ms
+from connectors.binance.endpoints import Endpoints
+from connectors.binance.line import LineRules
+from connectors.binance.receive_clock import MachineClock
 from connectors.binance.rest import RestClient
+from connectors.binance.roster import Decision, RosterKeeper
+from connectors.binance.selection import TRADING, Listing
 from connectors.binance.snapshots import SnapshotFetcher
-from connectors.binance.venues import Endpoints
-from orderbook.errors import UnreadableMessage
+from connectors.binance.wishes import STATUS_PRIORITY, Wish, WishList
 from orderbook.messages import Book, IngestMessage
 from orderbook.session import IngestSession
+from orderbook.settings import Settings
 from runtime.logs import get_logger
 from runtime.readiness import announce_ready
 
-SYMBOLS_PER_CONNECTION: Final = 100
-"""300 streams: within Binance's 1024 a connection, and the address stays under 8 KB."""
 ARRIVALS_PER_BATCH: Final = 500
 POLL_EVERY: Final = timedelta(milliseconds=5)
+ADVANCE_BEHIND_MS: Final = 50
+"""Idle time is moved on so far behind the clock that what is still on its way into the queue comes before it."""
+WISH_EVERY_MS: Final = 50
+STALE_AFTER_MS: Final = 5000
+"""A symbol that is stale for so long may be halted or delisted: its status is asked for."""
+LEAST_SILENCE_MS: Final = 3000
+ORIGIN: Final = "websocket frame"
+
+Recorder = Callable[[Arrival], None]
 
 log = get_logger("binance_source")
 
 
 class BinanceSource(FixedPartitionedSource[IngestMessage, None]):
-    """Books, trades, heartbeats and dead letters of the symbols, as they happen."""
+    """Books, trades, heartbeats, gaps and dead letters of the symbols, as they happen.
 
-    def __init__(self, endpoints: Endpoints, symbols: Sequence[str], *, depth_levels: int, snapshot_limit: int) -> None:
+    `chosen` are the symbols SYMBOLS stands for, `decision` who follows what from the start. All connections of the
+    process share the request weight, the attempts to connect and one receive clock. `recorder` is called with every
+    arrival before it is driven.
+    """
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        settings: Settings,
+        listing: Listing,
+        chosen: tuple[str, ...],
+        decision: Decision,
+        *,
+        recorder: Recorder | None = None,
+        rules: LineRules | None = None,
+    ) -> None:
         self._endpoints = endpoints
-        self._depth_levels = depth_levels
-        self._snapshot_limit = snapshot_limit
-        remaining = iter(symbols)
-        groups = iter(lambda: tuple(islice(remaining, SYMBOLS_PER_CONNECTION)), ())
-        self._groups = {f"connection-{number:03}": group for number, group in enumerate(groups)}
+        self._depth_levels = settings.depth_levels
+        self._decision = decision
+        self._recorder = recorder
+        self._rules = rules
+        self._attempts = AttemptLimiter()
+        self._clock = MachineClock()
+        self._arrivals = {name: ArrivalQueue() for name in decision.assignment}
+        self._connections = {
+            name: StreamConnection(
+                name,
+                endpoints.websocket,
+                symbols,
+                self._arrivals[name],
+                attempts=self._attempts,
+                clock=self._clock,
+                rules=rules,
+            )
+            for name, symbols in decision.assignment.items()
+        }
+        rest = RestClient(endpoints, attempts=1)
+        budget = WeightBudget(
+            share=settings.request_weight_share, limit=listing.weight_a_minute or endpoints.weight_a_minute
+        )
+        self._fetcher = SnapshotFetcher(
+            rest,
+            budget,
+            WishList(budget, endpoints.depth_weights, settings.snapshot_limit),
+            self._arrivals,
+            self._clock,
+        )
+        self._roster = RosterKeeper(
+            settings,
+            chosen,
+            decision,
+            {name: connection.follow for name, connection in self._connections.items()},
+            lambda: self._fetcher.ask(endpoints.listing_weight, rest.listing),
+        )
+        self._open = 0
 
     def list_parts(self) -> list[str]:
         """One part a connection."""
-        return list(self._groups)
+        return list(self._decision.assignment)
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> ConnectionPartition:
         """Open one connection."""
-        symbols = self._groups[for_part]
+        symbols = self._decision.assignment[for_part]
         log.info("connection_planned", step=step_id, part=for_part, symbols=len(symbols), resumed=bool(resume_state))
-        session = IngestSession(venue=self._endpoints.venue, symbols=symbols, depth_levels=self._depth_levels)
-        arrivals: ArrivalQueue = queue.Queue(QUEUED_FRAMES)
-        return ConnectionPartition(
-            session,
-            StreamConnection(stream_url(self._endpoints.websocket, symbols), arrivals),
-            SnapshotFetcher(RestClient(self._endpoints.rest), self._snapshot_limit, arrivals),
-            arrivals,
+        session = IngestSession(
+            venue=self._endpoints.venue,
+            symbols=symbols,
+            depth_levels=self._depth_levels,
+            market=self._endpoints.market,
         )
+        if self._open == 0:
+            self._fetcher.start()
+            self._roster.start()
+        self._open += 1
+        return ConnectionPartition(
+            name=for_part,
+            session=session,
+            connection=self._connections[for_part],
+            fetcher=self._fetcher,
+            arrivals=self._arrivals[for_part],
+            clock=self._clock,
+            recorder=self._recorder,
+            closed=self._close_one,
+        )
+
+    def _close_one(self) -> None:
+        self._open -= 1
+        if self._open == 0:
+            self._roster.stop()
+            self._fetcher.stop()
 
 
 class ConnectionPartition(StatefulSourcePartition[IngestMessage, None]):
     """One connection and the books of its symbols."""
 
     def __init__(
-        self, session: IngestSession, connection: StreamConnection, fetcher: SnapshotFetcher, arrivals: ArrivalQueue
+        self,
+        *,
+        name: str,
+        session: IngestSession,
+        connection: StreamConnection,
+        fetcher: SnapshotFetcher,
+        arrivals: ArrivalQueue,
+        clock: MachineClock,
+        recorder: Recorder | None,
+        closed: Callable[[], None],
     ) -> None:
+        self._name = name
         self._session = session
         self._connection = connection
         self._fetcher = fetcher
         self._arrivals = arrivals
-        self._open = False
+        self._clock = clock
+        self._recorder = recorder
+        self._closed = closed
         self._idle = False
         self._ready = False
-        connection.start()
-        fetcher.start()
+        self._wish_at_ms = 0
+        self._stale_since_ms: dict[str, int] = {}
+        self._halted: set[str] = set()
 
     def next_batch(self) -> list[IngestMessage]:
-        """Return what the arrivals so far make; raises what ended the connection's thread."""
+        """Return what the arrivals so far make; raises what ended a thread, such as VenueRefused."""
         self._connection.check()
+        self._fetcher.check()
         messages: list[IngestMessage] = []
-        taken = 0
-        while taken < ARRIVALS_PER_BATCH:
-            try:
-                arrival = self._arrivals.get_nowait()
-            except queue.Empty:
-                break
-            taken += 1
-            match arrival:
-                case Received(receive_time_ms, payload):
-                    messages += self._frame(payload, receive_time_ms)
-                case Opened():
-                    self._open = True
-                case Closed(receive_time_ms, reason):
-                    self._open = False
-                    messages += self._session.disconnected(reason, receive_time_ms)
-                case snapshot:
-                    messages += self._session.snapshot(snapshot.symbol, snapshot.snapshot, snapshot.receive_time_ms)
-        self._idle = taken == 0
+        arrivals = self._arrivals.take(ARRIVALS_PER_BATCH)
+        for arrival in arrivals:
+            if self._recorder is not None:
+                self._recorder(arrival)
+            if isinstance(arrival, StatusChanged):
+                self._note_status(arrival)
+            messages += drive(self._session, arrival, ORIGIN)
+        self._idle = not arrivals
+        silent = False
         if self._idle:
-            messages += self._session.advance(now_ms())
-        if self._open:
-            for symbol in self._session.wanted_snapshots():
-                self._fetcher.want(symbol)
+            now_ms = self._clock.now_ms() - ADVANCE_BEHIND_MS
+            messages += self._session.advance(now_ms)
+            longest_ms = max(2 * self._session.silence_limit_ms, LEAST_SILENCE_MS)
+            silent = self._session.silent_ms(now_ms) > longest_ms
+        self._connection.step(silent=silent)
+        self._wish()
         if not self._ready and any(isinstance(message, Book) for message in messages):
             self._ready = True
             announce_ready()
@@ -128,18 +206,33 @@ class ConnectionPartition(StatefulSourcePartition[IngestMessage, None]):
         """Nothing: a restart builds the books anew."""
 
     def close(self) -> None:
-        """End the connection's threads."""
+        """End the connection's threads, and the shared ones with the last connection."""
         self._connection.stop()
-        self._fetcher.stop()
+        self._closed()
 
-    def _frame(self, payload: bytes, receive_time_ms: int) -> list[IngestMessage]:
-        try:
-            frame = decode_frame(payload)
-        except UnreadableMessage as unreadable:
-            return self._session.unreadable(payload, str(unreadable), "websocket frame", receive_time_ms)
-        if isinstance(frame, ServerShutdown):
-            self._connection.renew()
-            return []
-        if isinstance(frame, Acknowledgement):
-            return []
-        return self._session.event(frame, receive_time_ms)
+    def _wish(self) -> None:
+        """Say what is wanted over REST: snapshots as soon as the streams flow, and the status of what stays stale."""
+        now_ms = monotonic_ms()
+        if now_ms < self._wish_at_ms:
+            return
+        self._wish_at_ms = now_ms + WISH_EVERY_MS
+        wishes: list[Wish] = []
+        if self._connection.complete:
+            wishes += [Wish("snapshot", wish.symbol, wish.priority) for wish in self._session.wanted_snapshots()]
+        wishes += [Wish("status", symbol, STATUS_PRIORITY) for symbol in self._doubtful(now_ms)]
+        self._fetcher.want(self._name, wishes)
+
+    def _doubtful(self, now_ms: int) -> list[str]:
+        """Symbols whose trading status is worth asking for."""
+        stale = {keeper.symbol for keeper in self._session.keepers if keeper.state == "stale"}
+        self._stale_since_ms = {symbol: self._stale_since_ms.get(symbol, now_ms) for symbol in stale}
+        return sorted(
+            self._halted.intersection(self._session.symbols)
+            | {symbol for symbol, since_ms in self._stale_since_ms.items() if now_ms - since_ms > STALE_AFTER_MS}
+        )
+
+    def _note_status(self, arrival: StatusChanged) -> None:
+        if arrival.status == TRADING:
+            self._halted.discard(arrival.symbol)
+        else:
+            self._halted.add(arrival.symbol)

@@ -1,30 +1,14 @@
-"""The exchanges this room can talk to, and which one FEED=auto takes.
-
-Addresses: Binance public API documentation, general information; Binance.US API documentation.
-"""
+"""Which exchange FEED=auto takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
+from connectors.binance.endpoints import BINANCE, BINANCE_US, Endpoints
 from connectors.binance.rest import RestClient
-from orderbook.errors import OrderbookError, SettingsError
-from orderbook.settings import Feed, Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where one venue is: its name in every message, its WebSocket base and its REST base, without trailing slash."""
-
-    venue: str
-    websocket: str
-    rest: str
-
-
-BINANCE: Final = Endpoints("binance", "wss://data-stream.binance.vision", "https://data-api.binance.vision")
-BINANCE_US: Final = Endpoints("binance_us", "wss://stream.binance.us:9443", "https://api.binance.us")
+from orderbook.errors import OrderbookError
+from orderbook.settings import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +17,6 @@ class FeedChoice:
 
     feed: Feed
     why: str
-
-
-def endpoints_of(settings: Settings) -> Endpoints:
-    """Return where the chosen feed is.
-
-    Raises SettingsError for FEED=auto, which `choose_feed` resolves first, and for recordings, which have no address.
-    """
-    match settings.feed:
-        case "binance":
-            return BINANCE
-        case "binance_us":
-            return BINANCE_US
-        case "simulator":
-            address = settings.simulator_address
-            return Endpoints("simulator", f"ws://{address}", f"http://{address}")
-        case _:
-            raise SettingsError(f"FEED={settings.feed} has no exchange to connect to")
 
 
 def choose_feed(feed: Feed, serves: Callable[[Endpoints], None] | None = None) -> FeedChoice:
@@ -72,4 +39,4 @@ def choose_feed(feed: Feed, serves: Callable[[Endpoints], None] | None = None) -
 
 
 def _answers(endpoints: Endpoints) -> None:
-    RestClient(endpoints.rest, connect_timeout_s=3.0, attempts=1).server_time_ms()
+    RestClient(endpoints, connect_timeout_s=3.0, attempts=1).server_time_ms()

@@ -19,12 +19,12 @@ from tests.topics import TopicReader
 
 pytestmark = pytest.mark.component
 
-GARBAGE = '{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":"yesterday"}}'
+GARBAGE = '{"stream":"btcusdt@trade","data":{"e":"trade","E":"yesterday"}}'
 
 
 @contextmanager
 def exchange_that_stammers(port: int) -> Iterator[None]:
-    """An exchange whose every second diff is garbage; it answers what the connector asks at start."""
+    """An exchange that sends garbage for a trade after every diff; it answers what the connector asks at start."""
 
     async def info(_request: web.Request) -> web.Response:
         return web.json_response(
