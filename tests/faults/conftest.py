@@ -1,0 +1,54 @@
+"""One exchange and one consumer for all faults: each test waits until every symbol is live, and leaves it so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from orderbook.settings import Settings
+from tests.faults.consumer import Consumer
+from tests.faults.exchange import Exchange
+from tests.faults.outcomes import Outcome, write
+from tests.faults.truth import judged
+from tests.processes import eventually, running
+from tests.servers import free_port
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> Iterator[list[Outcome]]:
+    """What each fault did; the table is written at the end."""
+    kept: list[Outcome] = []
+    yield kept
+    write(kept)
+
+
+@pytest.fixture(scope="session")
+def running_exchange(tmp_path_factory: pytest.TempPathFactory, outcomes: list[Outcome]) -> Iterator[Exchange]:
+    """Every live book that was published meanwhile is compared with the exchange's own ledger in the end."""
+    folder = tmp_path_factory.mktemp("faults")
+    ledger = folder / "ledger.txt"
+    settings = Settings(
+        symbols=SYMBOLS,
+        feed="simulator",
+        simulator_port=free_port(),
+        state_dir=folder / "state",
+        simulator_ledger=ledger,
+    )
+    consumer = Consumer(settings)
+    with running(settings, ["connectors.simulator"], folder):
+        with consumer.running():
+            eventually(lambda: consumer.symbols or None, 30.0)
+            yield Exchange(settings, consumer, outcomes)
+    books, wrong = judged([message for _, message in consumer.made], ledger)
+    assert books > 1000
+    assert wrong == []
+
+
+@pytest.fixture
+def exchange(running_exchange: Exchange) -> Exchange:
+    """All symbols are live and know their own pace."""
+    running_exchange.settled()
+    return running_exchange

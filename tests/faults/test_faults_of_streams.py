@@ -1,0 +1,64 @@
+"""One symbol's stream goes wrong: what the consumer says of it, and that the others never leave live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.faults.exchange import Exchange
+
+pytestmark = pytest.mark.recovery
+
+VICTIM = "ETHUSDT"
+
+LEAVES_LIVE: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+    ({"kind": "drop_diff"}, ("gap",)),
+    ({"kind": "drop_diff", "count": 5}, ("gap",)),
+    ({"kind": "reorder_diff"}, ("gap",)),
+    ({"kind": "delay", "duration_s": 4.0}, ("stale",)),
+    ({"kind": "stall_symbol", "duration_s": 4.0}, ("stale", "gap")),
+    ({"kind": "quiet_symbol", "duration_s": 4.0}, ("stale",)),
+    ({"kind": "corrupt", "how": "bad_json"}, ("unreadable",)),
+    ({"kind": "corrupt", "how": "truncated"}, ("unreadable",)),
+    ({"kind": "corrupt", "how": "wrong_types"}, ("unreadable",)),
+    ({"kind": "corrupt", "how": "nan"}, ("impossible",)),
+    ({"kind": "corrupt", "how": "negative_qty"}, ("impossible",)),
+    ({"kind": "crossed_book"}, ("crossed",)),
+    ({"kind": "wrong_quote"}, ("oracle",)),
+    ({"kind": "clock_jump", "shift_ms": -7_200_000, "duration_s": 2.0}, ("backwards",)),
+]
+
+
+def name_of(fault: dict[str, Any]) -> str:
+    return " ".join(str(value) for value in fault.values())
+
+
+@pytest.mark.parametrize(("fault", "causes"), LEAVES_LIVE, ids=[name_of(fault) for fault, _ in LEAVES_LIVE])
+def test_it_is_noticed_and_healed(exchange: Exchange, fault: dict[str, Any], causes: tuple[str, ...]) -> None:
+    injected = exchange.inject(symbol=VICTIM, **fault)
+    away = exchange.away(VICTIM, injected)
+    assert away.causes == causes
+    exchange.books_follow(exchange.symbols, injected)
+    exchange.stays_live([symbol for symbol in exchange.symbols if symbol != VICTIM], injected)
+    letters = exchange.dead_letters(injected)
+    assert bool(letters) is (causes == ("unreadable",))
+    assert all(letter.reason for letter in letters)
+    exchange.tell(injected, away)
+
+
+HARMLESS: list[dict[str, Any]] = [
+    {"kind": "duplicate_diff"},
+    {"kind": "corrupt", "how": "huge_frame"},
+    {"kind": "clock_jump", "shift_ms": 7_200_000, "duration_s": 1.0},
+]
+
+
+@pytest.mark.parametrize("fault", HARMLESS, ids=name_of)
+def test_it_changes_nothing(exchange: Exchange, fault: dict[str, Any]) -> None:
+    injected = exchange.inject(symbol=VICTIM, **fault)
+    exchange.books_follow(exchange.symbols, injected)
+    exchange.stays_live([symbol for symbol in exchange.symbols if symbol != VICTIM], injected)
+    if fault["kind"] != "clock_jump":  # its end is a step back in time
+        exchange.stays_live([VICTIM], injected)
+    exchange.tell(injected, None)
