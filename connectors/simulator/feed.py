@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, Protocol
@@ -18,6 +19,7 @@ from connectors.simulator.faults import (
     StallSymbol,
     StreamFault,
 )
+from connectors.simulator.ledger import Ledger
 from connectors.simulator.market import FAST_MS, SLOW_MS, AggregateTrade, BestQuote, DepthDiff, MarketEvent, Trade
 from connectors.simulator.rest import BREAK, TRADING, Listing
 from connectors.simulator.trouble import Frame, Trouble
@@ -40,13 +42,14 @@ class Listener(Protocol):
 class Feed:
     """The streams of all listings (by symbol).
 
-    `advance` moves every market and sends what happens. A message is encoded only when somebody listens.
+    `advance` moves every market and sends what happens. A message is encoded only when somebody listens. The ledger,
+    where there is one, is told of every diff.
     """
 
-    def __init__(self, listings: Mapping[str, Listing]) -> None:
+    def __init__(self, listings: Mapping[str, Listing], ledger: Ledger | None = None) -> None:
         self._listings = listings
         self._listeners: dict[str, dict[Listener, None]] = {}
-        self._channels = {symbol: _Channel(listing, self) for symbol, listing in listings.items()}
+        self._channels = {symbol: _Channel(listing, self, ledger) for symbol, listing in listings.items()}
         self.now_ms = float(max(listing.market.now_ms for listing in listings.values()))
         """The market's clock, in epoch milliseconds: how far `advance` has come."""
 
@@ -67,7 +70,8 @@ class Feed:
     def advance(self, until_ms: float) -> None:
         """Move every market to `until_ms` (epoch milliseconds of the market's clock) and send its events."""
         for channel in self._channels.values():
-            channel.advance(until_ms)
+            if channel.due_ms <= until_ms:
+                channel.advance(until_ms)
         self.now_ms = until_ms
 
     def skip(self, skipped_ms: int) -> None:
@@ -111,11 +115,14 @@ _DIFF_STREAMS: Final = (("@depth@100ms", FAST_MS), ("@depth", SLOW_MS))
 class _Channel:
     """The streams of one symbol."""
 
-    def __init__(self, listing: Listing, feed: Feed) -> None:
+    def __init__(self, listing: Listing, feed: Feed, ledger: Ledger | None) -> None:
         self._listing, self._feed = listing, feed
         self._market, self._wire = listing.market, listing.wire
+        self._page = ledger.page(listing.market.instrument) if ledger is not None else None
         self._trouble: Trouble | None = None
         self._quiet_until_ms = 0
+        self.due_ms = -math.inf
+        """Before this time there is nothing to do, in epoch milliseconds of the market's clock."""
         name = listing.wire.symbol.lower()
         self._trade = f"{name}@trade"
         self._aggregate_trade = f"{name}@aggTrade"
@@ -131,9 +138,12 @@ class _Channel:
             return
         if self._trouble is None:
             for event in self._market.advance(until_ms):
+                self._write_down(event)
                 self._publish(event)
+            self.due_ms = self._market.due_ms
             return
         for event in self._market.advance(until_ms):
+            self._write_down(event)
             self._release(event.time_ms)
             self._publish_in_trouble(self._trouble, event)
         self._release(until_ms)
@@ -141,6 +151,7 @@ class _Channel:
             self._trouble = None
 
     def disturb(self, fault: StreamFault | ClockJump | StallAll, now_ms: float) -> None:
+        self.due_ms = -math.inf
         match fault:
             case Delist():
                 self._listing.status = BREAK
@@ -172,20 +183,27 @@ class _Channel:
         self._quiet_until_ms = 0
         return True
 
+    def _write_down(self, event: MarketEvent) -> None:
+        if self._page is not None and isinstance(event, DepthDiff) and event.interval_ms == FAST_MS:
+            self._page.note(self._market.book)
+
     def _publish(self, event: MarketEvent) -> None:
-        stream, encode = self._coded(event)
-        self._feed.send(stream, encode)
+        feed = self._feed
+        stream = self._stream(event)
+        if feed.heard(stream):
+            feed.send(stream, partial(self._encoded, event))
         if isinstance(event, DepthDiff):
             for partial_stream, levels in self._partials[event.interval_ms]:
-                self._feed.send(partial_stream, partial(self._top, levels))
+                if feed.heard(partial_stream):
+                    feed.send(partial_stream, partial(self._top, levels))
 
     def _publish_in_trouble(self, trouble: Trouble, event: MarketEvent) -> None:
         touch = self._market.book.touch
         if touch is None or trouble.silent(event.time_ms):
             return
         for outgoing in trouble.outgoing(event, touch):
-            stream, encode = self._coded(outgoing.event)
-            self._send_or_hold(trouble, event, stream, encode, outgoing.how)
+            encode = partial(self._encoded, outgoing.event)
+            self._send_or_hold(trouble, event, self._stream(outgoing.event), encode, outgoing.how)
         if isinstance(event, DepthDiff):
             for stream, levels in self._partials[event.interval_ms]:
                 self._send_or_hold(trouble, event, stream, partial(self._top, levels), None)
@@ -203,18 +221,27 @@ class _Channel:
             for stream, payload, how in self._trouble.released(now_ms):
                 self._feed.send(stream, partial(bytes, payload), how)
 
-    def _coded(self, event: MarketEvent) -> tuple[str, Callable[[], bytes]]:
-        """The stream of an event, and how to encode it."""
-        wire = self._wire
+    def _stream(self, event: MarketEvent) -> str:
         match event:
             case BestQuote():
-                return self._best_quote, partial(wire.best_quote, event)
+                return self._best_quote
             case Trade():
-                return self._trade, partial(wire.trade, event)
+                return self._trade
             case AggregateTrade():
-                return self._aggregate_trade, partial(wire.aggregate_trade, event)
+                return self._aggregate_trade
             case DepthDiff():
-                return self._diffs[event.interval_ms], partial(wire.depth_diff, event)
+                return self._diffs[event.interval_ms]
+
+    def _encoded(self, event: MarketEvent) -> bytes:
+        match event:
+            case BestQuote():
+                return self._wire.best_quote(event)
+            case Trade():
+                return self._wire.trade(event)
+            case AggregateTrade():
+                return self._wire.aggregate_trade(event)
+            case DepthDiff():
+                return self._wire.depth_diff(event)
 
     def _top(self, levels: int) -> bytes:
         book = self._market.book

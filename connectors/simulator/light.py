@@ -2,7 +2,7 @@
 
 It keeps the exchange's rules exactly (never crossed, never empty, each change an update id) and knows one hidden state:
 a lean that wanders slowly, makes one queue longer than the other and is the side that takers prefer. An act comes every
-15 to 75 ms, so that every diff of 100 ms holds something; most acts change a few levels near the touch, some change a
+25 to 90 ms, so that every diff of 100 ms holds something; most acts change a few levels near the touch, some change a
 queue at it, a few trade. Times are milliseconds since the market opened.
 """
 
@@ -14,14 +14,14 @@ from typing import Final
 from connectors.simulator.instruments import Instrument
 from connectors.simulator.matching import Fill, Levels, MatchingBook, Side, Touch
 
-SOONEST_MS: Final = 15.0
-LATEST_MS: Final = 75.0
+SOONEST_MS: Final = 25.0
+LATEST_MS: Final = 90.0
 
 QUEUE_SHARE: Final = 0.22
 TAKER_SHARE: Final = 0.06
 """Shares of the acts that change a queue at the touch, and that trade; the others change levels behind."""
 
-MOST_CHANGES: Final = 6
+MOST_CHANGES: Final = 5
 """Levels that one act behind the touch changes, at most."""
 
 LEVELS: Final = 150
@@ -36,6 +36,9 @@ KEPT_SHARE: Final = 0.45
 
 SWEEP_SHARE: Final = 0.12
 """Share of takers that use up the queue, which moves the price."""
+
+MAKERS: Final = 4.0
+"""About half as many makers share the usual queue at the touch."""
 
 LEAN_STEP: Final = 0.16
 LEAN_DECAY: Final = 0.97
@@ -84,7 +87,9 @@ class LightFlow:
         return fills
 
     def _wanted_queue(self, side: Side) -> int:
-        return int(self._instrument.touch_lots * (0.2 + 0.8 * self._random()) * (1.0 + 0.8 * side * self._bounded())) + 2
+        return (
+            int(self._instrument.touch_lots * (0.2 + 0.8 * self._random()) * (1.0 + 0.8 * side * self._bounded())) + 2
+        )
 
     def _bounded(self) -> float:
         return max(-1.0, min(1.0, self._lean))
@@ -95,6 +100,9 @@ class LightFlow:
     def _level_lots(self) -> int:
         spread = self._random()
         return int(self._instrument.level_lots * 3.0 * spread * spread) + 1
+
+    def _maker_lots(self) -> int:
+        return int(self._instrument.touch_lots * self._random() / MAKERS) + 1
 
     def _change_queue(self) -> None:
         """Set one queue at the touch to what its side wants."""
@@ -155,7 +163,7 @@ class LightFlow:
             lots = min(int(resting * 0.2 * size * size) + 1, resting - 1) or 1
             if len(opposite.keys) == 1 and resting == 1:
                 self.book.rest(side.other, best, self._level_lots())
-        return self.book.take(side, best, lots, self._level_lots)
+        return self.book.take(side, best, lots, self._maker_lots)
 
     def _narrow(self, touch: Touch) -> None:
         """Somebody steps into a wide spread, at the price next to his side's best or right before the other side."""

@@ -1,4 +1,4 @@
-"""How much a client may ask: request weight a minute over REST, messages a second over a WebSocket.
+"""How much a client may ask: request weight a minute over REST, connections, messages a second on each.
 
 Pure: time is an argument, in seconds of the machine's clock. The market's own time, which may run faster, has no part
 in the limits.
@@ -78,6 +78,26 @@ class MessageRate:
             self._times.popleft()
         self._times.append(now_s)
         return len(self._times) <= self._limit
+
+
+class ConnectionAttempts:
+    """Refuses the connection attempt of an address that comes after `limit` others within `window_s` seconds.
+
+    A refused attempt counts as well.
+    """
+
+    def __init__(self, *, limit: int = 300, window_s: float = 300.0) -> None:
+        self._limit = limit
+        self._window_s = window_s
+        self._times: dict[str, deque[float]] = {}
+
+    def allows(self, address: str, now_s: float) -> bool:
+        """Count an attempt from `address` at `now_s` (seconds of a clock that never goes back)."""
+        times = self._times.setdefault(address, deque(maxlen=self._limit + 1))
+        while times and times[0] <= now_s - self._window_s:
+            times.popleft()
+        times.append(now_s)
+        return len(times) <= self._limit
 
 
 def _refusal(status: int, used: int, wait_s: float, until_s: float) -> Verdict:

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from connectors.simulator.day import Day
 from connectors.simulator.flow import OrderFlow
 from connectors.simulator.history import History
 from connectors.simulator.instruments import Instrument
@@ -115,6 +116,8 @@ class Market:
         self.book = MatchingBook(update_id=rng.randrange(10**9, 9 * 10**10))
         self._trade_id = rng.randrange(10**8, 4 * 10**9)
         self._aggregate_id = self._trade_id // 2
+        self.day = Day(instrument, seed=seed, trade_id=self._trade_id)
+        """What was traded in the last 24 hours."""
         self._flow = (LightFlow if light else OrderFlow)(instrument, self.book, rng)
         self._fast = _Changes(FAST_MS, self.book.update_id)
         self._slow = _Changes(SLOW_MS, self.book.update_id)
@@ -133,6 +136,11 @@ class Market:
     def now_ms(self) -> int:
         """The market's own time: epoch milliseconds up to which it has been advanced."""
         return self.opens_at_ms + int(self._now)
+
+    @property
+    def due_ms(self) -> float:
+        """When the next event can come at the soonest, in epoch milliseconds."""
+        return self.opens_at_ms + min(self._flow.next_ms, self._next_diff)
 
     def advance(self, until_ms: float) -> Iterator[MarketEvent]:
         """Yield the events up to `until_ms` (epoch milliseconds, included), in order of time.
@@ -171,6 +179,7 @@ class Market:
             for fill in group:
                 self._trade_id += 1
                 total += fill.lots
+                self.day.note(self._trade_id, price, fill.lots)
                 yield Trade(time_ms, self._trade_id, price, fill.lots, buyer_is_maker)
             self._aggregate_id += 1
             yield AggregateTrade(time_ms, self._aggregate_id, price, total, first, self._trade_id, buyer_is_maker)

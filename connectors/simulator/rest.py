@@ -1,19 +1,20 @@
 """REST requests and their answers, as Binance Spot gives them. No sockets: a request comes as its parameters.
 
-Supported: ping, time, exchangeInfo, depth, ticker/bookTicker and ticker/price of `/api/v3`.
+Supported: ping, time, exchangeInfo, depth, ticker/24hr, ticker/bookTicker and ticker/price of `/api/v3`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
 from connectors.simulator.market import Market
+from connectors.simulator.ticker import ticker_row, ticker_weight
 from connectors.simulator.wire import Wire
 
 MOST_LEVELS: Final = 5000
@@ -52,14 +53,15 @@ class Listing:
 
 
 class RestApi:
-    """Answers the public requests about `listings` (by symbol). Bodies are JSON bytes.
+    """Answers the public requests about `listings` (by symbol) at the time that `now_ms` tells. Bodies are JSON bytes.
 
     A handler raises BadRequest where Binance answers by an error.
     """
 
-    def __init__(self, listings: Mapping[str, Listing], *, weight_limit: int) -> None:
+    def __init__(self, listings: Mapping[str, Listing], *, weight_limit: int, now_ms: Callable[[], int]) -> None:
         self._listings = listings
         self._weight_limit = weight_limit
+        self._now_ms = now_ms
         self._handlers = {
             "ping": (self._ping, frozenset[str]()),
             "time": (self._time, frozenset[str]()),
@@ -68,6 +70,7 @@ class RestApi:
                 frozenset({"symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"}),
             ),
             "depth": (self._depth, frozenset({"symbol", "limit", "symbolStatus"})),
+            "ticker/24hr": (self._day, frozenset({"symbol", "symbols", "type", "symbolStatus"})),
             "ticker/bookTicker": (self._book_ticker, frozenset({"symbol", "symbols", "symbolStatus"})),
             "ticker/price": (self._price, frozenset({"symbol", "symbols", "symbolStatus"})),
         }
@@ -86,6 +89,8 @@ class RestApi:
                 return next((weight for most, weight in DEPTH_WEIGHTS if levels <= most), DEPTH_WEIGHTS[-1][1])
             case "exchangeInfo":
                 return 20
+            case "ticker/24hr":
+                return ticker_weight(query)
             case "ticker/bookTicker" | "ticker/price":
                 return 2 if "symbol" in query else 4
             case _:
@@ -103,15 +108,11 @@ class RestApi:
                 )
         return handler(query)
 
-    @property
-    def _now_ms(self) -> int:
-        return max(listing.market.now_ms for listing in self._listings.values())
-
     def _ping(self, _query: Mapping[str, str]) -> bytes:
         return b"{}"
 
     def _time(self, _query: Mapping[str, str]) -> bytes:
-        return orjson.dumps({"serverTime": self._now_ms})
+        return orjson.dumps({"serverTime": self._now_ms()})
 
     def _depth(self, query: Mapping[str, str]) -> bytes:
         listing = self._listing(_mandatory_symbol(query))
@@ -125,7 +126,7 @@ class RestApi:
                 raise BadRequest(-1130, "Data sent for parameter 'limit' is not valid.")
         market, book = listing.market, listing.market.book
         if listing.stale_ages_ms:
-            past = market.history.before(book, market.now_ms - listing.stale_ages_ms.popleft())
+            past = market.history.before(book, self._now_ms() - listing.stale_ages_ms.popleft())
             return listing.wire.book(past.update_id, past.bids[:levels], past.asks[:levels])
         return listing.wire.book(book.update_id, book.bids.top(levels), book.asks.top(levels))
 
@@ -133,7 +134,7 @@ class RestApi:
         return orjson.dumps(
             {
                 "timezone": "UTC",
-                "serverTime": self._now_ms,
+                "serverTime": self._now_ms(),
                 "rateLimits": [
                     {
                         "rateLimitType": "REQUEST_WEIGHT",
@@ -145,6 +146,15 @@ class RestApi:
                 "exchangeFilters": [],
                 "symbols": [_listed(listing) for listing in self._asked(query)],
             }
+        )
+
+    def _day(self, query: Mapping[str, str]) -> bytes:
+        form = query.get("type", "FULL")
+        if form not in {"FULL", "MINI"}:
+            raise BadRequest(-1130, "Data sent for parameter 'type' is not valid.")
+        mini = form == "MINI"
+        return _one_or_all(
+            query, [ticker_row(one.market, one.wire, now_ms=self._now_ms(), mini=mini) for one in self._asked(query)]
         )
 
     def _book_ticker(self, query: Mapping[str, str]) -> bytes:
@@ -211,7 +221,7 @@ def _illegal(name: str, legal: str) -> BadRequest:
     return BadRequest(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
 
 
-def _one_or_all(query: Mapping[str, str], rows: list[dict[str, str]]) -> bytes:
+def _one_or_all(query: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> bytes:
     return orjson.dumps(rows[0] if "symbol" in query else rows)
 
 

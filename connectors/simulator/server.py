@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import orjson
@@ -18,7 +19,8 @@ from connectors.simulator.control import FaultPaths
 from connectors.simulator.feed import Feed
 from connectors.simulator.injection import Injector
 from connectors.simulator.instruments import instrument
-from connectors.simulator.limits import RequestWeight, Verdict
+from connectors.simulator.ledger import Ledger
+from connectors.simulator.limits import ConnectionAttempts, RequestWeight, Verdict
 from connectors.simulator.market import Market
 from connectors.simulator.outages import REASONS, Outages
 from connectors.simulator.rest import BadRequest, Listing, RestApi
@@ -32,6 +34,9 @@ STEP_S: Final = 0.01
 
 SLICE_MS: Final = 20.0
 """The markets take turns in slices of this much of their time, so that their events come in order."""
+
+LEDGER_FLUSH_S: Final = 0.5
+"""How often the ledger reaches its file."""
 
 MOST_LAG_S: Final = 2.0
 """Lag, in seconds of the machine's clock, that is made up for."""
@@ -48,6 +53,8 @@ class ExchangeRules:
     """What the exchange is: its symbols, the seed of its markets, market seconds a second, and its limits.
 
     `light_after`: symbols beyond the first so many have the cheap order flow; None: no symbol has.
+    `attempts_per_window`: connection attempts of one address within `attempts_window_s` seconds.
+    `ledger`: the file that the digests of the exchange's own books go to; None: nowhere.
     """
 
     symbols: tuple[str, ...]
@@ -55,6 +62,9 @@ class ExchangeRules:
     speed: float = 1.0
     light_after: int | None = None
     weight_per_minute: int = 6000
+    attempts_per_window: int = 300
+    attempts_window_s: float = 300.0
+    ledger: Path | None = None
     connections: ConnectionRules = field(default_factory=ConnectionRules)
 
 
@@ -67,12 +77,16 @@ class Exchange:
         opens_at_ms = time.time_ns() // 1_000_000
         self._opened_s = time.monotonic()
         self._listings = {
-            symbol: _listing(symbol, rules.seed, opens_at_ms, light=rules.light_after is not None and number >= rules.light_after)
+            symbol: _listing(
+                symbol, rules.seed, opens_at_ms, light=rules.light_after is not None and number >= rules.light_after
+            )
             for number, symbol in enumerate(rules.symbols)
         }
-        self._feed = Feed(self._listings)
-        self._rest = RestApi(self._listings, weight_limit=rules.weight_per_minute)
+        self._ledger = Ledger(rules.ledger) if rules.ledger is not None else None
+        self._feed = Feed(self._listings, self._ledger)
+        self._rest = RestApi(self._listings, weight_limit=rules.weight_per_minute, now_ms=lambda: self.market_now_ms)
         self._weights = RequestWeight(limit=rules.weight_per_minute)
+        self._attempts = ConnectionAttempts(limit=rules.attempts_per_window, window_s=rules.attempts_window_s)
         self._connections: dict[Connection, None] = {}
         self._outages = Outages()
         self._injector = Injector(self._feed, self._listings, self._connections, self._outages)
@@ -116,6 +130,7 @@ class Exchange:
         """
         reached_ms = started_ms = float(self.market_now_ms)
         speed, origin_s = self._rules.speed, self._opened_s
+        flushed_s = time.monotonic()
         while True:
             due_ms = started_ms + (time.monotonic() - origin_s) * 1000.0 * speed
             lag_ms = due_ms - reached_ms
@@ -131,6 +146,9 @@ class Exchange:
                 reached_ms = min(due_ms, reached_ms + SLICE_MS)
                 self._feed.advance(reached_ms)
                 await asyncio.sleep(0)
+            if self._ledger is not None and time.monotonic() - flushed_s > LEDGER_FLUSH_S:
+                self._ledger.flush()
+                flushed_s = time.monotonic()
             await asyncio.sleep(STEP_S)
 
     async def end(self) -> None:
@@ -143,6 +161,8 @@ class Exchange:
         )
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._ledger is not None:
+            self._ledger.close()
 
     def _application(self) -> web.Application:
         application = web.Application()
@@ -206,6 +226,8 @@ class Exchange:
         return await self._connect(request, streams_in_path(request.query.get("streams", "")), in_combined=True)
 
     async def _connect(self, request: web.Request, streams: Sequence[str], *, in_combined: bool) -> web.StreamResponse:
+        if not self._attempts.allows(request.remote or "", time.monotonic()):
+            return json_answer(error_body(-1003, "Too many connection attempts."), status=429)
         if self._outages.refuses(time.monotonic()):
             return json_answer(error_body(*REASONS[503]), status=503)
         if len(streams) > MOST_STREAMS:

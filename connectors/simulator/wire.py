@@ -24,16 +24,16 @@ class Wire:
 
     def price(self, ticks: int) -> str:
         """A price in ticks as a decimal string."""
-        return _decimal(ticks * self._price_unit)
+        return decimal(ticks * self._price_unit)
 
     def quantity(self, lots: int) -> str:
         """A quantity in lots as a decimal string."""
-        return _decimal(lots * self._quantity_unit)
+        return decimal(lots * self._quantity_unit)
 
     def levels(self, levels: Iterable[tuple[int, int]]) -> str:
         """Levels as a JSON array of [price, quantity]."""
         price, quantity = self._price_unit, self._quantity_unit
-        return "[" + ",".join(f'["{_decimal(p * price)}","{_decimal(q * quantity)}"]' for p, q in levels) + "]"
+        return "[" + ",".join(f'["{decimal(p * price)}","{decimal(q * quantity)}"]' for p, q in levels) + "]"
 
     def depth_diff(self, diff: DepthDiff) -> bytes:
         """The payload of `<symbol>@depth` and `<symbol>@depth@100ms`."""
@@ -83,7 +83,8 @@ def server_shutdown(time_ms: int, *, in_combined: bool) -> bytes:
     return combined("!serverShutdown", payload) if in_combined else payload
 
 
-def _decimal(units: int) -> str:
+def decimal(units: int) -> str:
+    """A number of units of 1e-8 as a decimal string."""
     whole, part = divmod(units, 100_000_000)
     return f"{whole}.{part:08d}"
 

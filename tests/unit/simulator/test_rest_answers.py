@@ -20,7 +20,7 @@ def api() -> RestApi:
         scale = instrument(symbol, seed=7)
         listings[symbol] = Listing(Market(scale, seed=7, opens_at_ms=OPENS_AT_MS), Wire(scale))
         list(listings[symbol].market.advance(OPENS_AT_MS + 5000))
-    return RestApi(listings, weight_limit=6000)
+    return RestApi(listings, weight_limit=6000, now_ms=lambda: OPENS_AT_MS + 5000)
 
 
 def ask(api: RestApi, path: str, **query: str) -> Any:  # noqa: ANN401 - a JSON value
