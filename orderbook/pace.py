@@ -17,7 +17,7 @@ KNOWN_PAUSES: Final = 20
 DEVIATIONS: Final = 4
 MARGIN: Final = 4
 PEAK_MARGIN: Final = 2
-PEAK_FADES_MS: Final = 900_000
+PEAK_FADES_MS: Final = 300_000
 """The longest pause counts e times less after this long."""
 
 

@@ -73,6 +73,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Threshold = Annotated[float, Field(gt=0, le=1)]
 Symbols = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_known_symbols)]
 SnapshotLimit = Annotated[Literal[100, 500, 1000, 5000], BeforeValidator(_integer)]
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -141,6 +142,12 @@ class Settings(BaseSettings):
     simulator_port: Port = Field(default=19443, description="Port of the exchange simulator.")
     simulator_seed: int = Field(default=7, ge=0, description="Seed of the simulated market.")
     simulator_speed: float = Field(default=1.0, gt=0, le=1000, description="Market seconds a second.")
+    simulator_light_after: int = Field(
+        default=20, ge=0, description="Simulated symbols beyond the first so many have a cheap order flow."
+    )
+    simulator_ledger: OptionalPath = Field(
+        default=None, description="File for the digests of the simulated books, for checks; empty for none."
+    )
 
     state_dir: Path = Field(default=Path(".orderbook"), description="Folder of all local state.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")

@@ -34,7 +34,7 @@ from tenacity import (
 
 from orderbook import keys
 from orderbook.errors import ServiceUnavailable, SettingsError
-from orderbook.messages import Alert, Book, Heartbeat, Metrics
+from orderbook.messages import Alert, Book, FeedGap, Heartbeat, Metrics
 from runtime.logs import get_logger
 
 LONGEST_BACK_OFF_S: Final = 5.0
@@ -43,7 +43,7 @@ RECENT_ALERTS_KEPT: Final = 1000
 ENDED: Final = frozenset({"RESOLVED", "SUPPRESSED", "MATCHED"})
 log = get_logger("redis")
 
-LiveMessage: TypeAlias = Metrics | Book | Heartbeat | Alert
+LiveMessage: TypeAlias = Metrics | Book | Heartbeat | FeedGap | Alert
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,7 @@ from typing import IO, Final, TypeAlias, cast
 
 from connectors.binance.frames import decode_frame, decode_snapshot
 from orderbook.errors import SettingsError, UnreadableMessage
-from orderbook.market import DepthDiff, Snapshot
-from orderbook.sequence import Market
+from orderbook.market import DepthDiff, Market, Snapshot
 
 NS_PER_MS: Final = 1_000_000
 FRAMES_LOOKED_AT: Final = 1000

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from connectors.simulator.server import Exchange, ExchangeRules
+from connectors.simulator.universe import listed_symbols
 from orderbook.errors import OrderbookError
 from orderbook.settings import Settings, load_settings
 from runtime.ending import end_on_sigterm
@@ -20,7 +21,13 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     exchange = Exchange(
-        ExchangeRules(symbols=settings.symbols, seed=settings.simulator_seed, speed=settings.simulator_speed)
+        ExchangeRules(
+            symbols=listed_symbols(settings.symbols),
+            seed=settings.simulator_seed,
+            speed=settings.simulator_speed,
+            light_after=settings.simulator_light_after,
+            ledger=settings.simulator_ledger,
+        )
     )
     await exchange.serve(settings.simulator_host, settings.simulator_port)
     announce_ready()

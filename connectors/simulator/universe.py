@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 _BASES: Final = """
@@ -29,3 +30,9 @@ _BASES: Final = """
 
 ALL_SYMBOLS: Final = tuple(f"{base}USDT" for base in _BASES.split())
 """450 symbols; the five default ones come first."""
+
+
+def listed_symbols(asked: Sequence[str]) -> tuple[str, ...]:
+    """What the exchange lists so that all of SYMBOLS can be followed: its names, and everything where it picks."""
+    named = tuple(symbol for symbol in asked if ":" not in symbol)
+    return named if len(named) == len(asked) else tuple(dict.fromkeys((*named, *ALL_SYMBOLS)))

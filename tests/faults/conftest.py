@@ -14,7 +14,7 @@ from tests.faults.truth import judged
 from tests.processes import eventually, running
 from tests.servers import free_port
 
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT")
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +38,9 @@ def running_exchange(tmp_path_factory: pytest.TempPathFactory, outcomes: list[Ou
         simulator_ledger=ledger,
     )
     consumer = Consumer(settings)
-    with running(settings, ["connectors.simulator"], folder):
-        with consumer.running():
-            eventually(lambda: consumer.symbols or None, 30.0)
-            yield Exchange(settings, consumer, outcomes)
+    with running(settings, ["connectors.simulator"], folder), consumer.running():
+        eventually(lambda: consumer.symbols or None, 30.0)
+        yield Exchange(settings, consumer, outcomes)
     books, wrong = judged([message for _, message in consumer.made], ledger)
     assert books > 1000
     assert wrong == []

@@ -1,4 +1,4 @@
-"""The live source over real sockets, driven in a thread of the test, and everything it made with the time it was made."""
+"""The live source over real sockets, driven in a thread of the test, and what it made with the moment of it."""
 
 from __future__ import annotations
 

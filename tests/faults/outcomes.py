@@ -29,8 +29,8 @@ def table(outcomes: list[Outcome]) -> str:
         f"| `{one.fault}` | {one.seen} | {_seconds(one.noticed_s)} | {_seconds(one.recovered_s)} | {one.others} |"
         for one in sorted(outcomes, key=lambda one: one.fault)
     ]
-    head = "| fault | what the consumer saw | noticed after, s | live again after, s | other symbols |\n|---|---|---|---|---|"
-    return "\n".join((head, *rows))
+    head = "| fault | what the consumer saw | noticed after, s | live again after, s | other symbols |"
+    return "\n".join((head, "|---|---|---|---|---|", *rows))
 
 
 def write(outcomes: list[Outcome]) -> None:

@@ -57,20 +57,21 @@ def test_a_snapshot_older_than_the_stream_is_asked_for_again(exchange: Exchange,
 
 
 def test_a_delisted_symbol_is_told_from_a_silent_one(exchange: Exchange) -> None:
-    injected = exchange.inject(kind="delist", symbol=VICTIM)
+    victim = "ADAUSDT"
+    injected = exchange.inject(kind="delist", symbol=victim)
     position = injected.position
     reason = eventually(
         lambda: next(
-            (beat.reason for beat in exchange.consumer.beats(VICTIM, position) if beat.cause == "status"), None
+            (beat.reason for beat in exchange.consumer.beats(victim, position) if beat.cause == "status"), None
         ),
         90.0,
     )
-    assert reason == f"the exchange lists {VICTIM} as BREAK"
-    exchange.inject(kind="relist", symbol=VICTIM)
-    away = exchange.away(VICTIM, injected)
+    assert reason == f"the exchange lists {victim} as BREAK"
+    exchange.inject(kind="relist", symbol=victim)
+    away = exchange.away(victim, injected)
     assert away.causes[:2] == ("stale", "status")
     exchange.books_follow(exchange.symbols, injected)
-    exchange.stays_live([symbol for symbol in exchange.symbols if symbol != VICTIM], injected)
+    exchange.stays_live([symbol for symbol in exchange.symbols if symbol != victim], injected)
     exchange.tell(replace(injected, name="delist, then relist"), away)
 
 

@@ -87,7 +87,7 @@ def test_a_diff_lost_on_the_way_makes_no_wrong_book() -> None:
         seen += 1
         return [] if seen == 1000 else original(*diff)  # type: ignore[arg-type]  # passed on unread
 
-    keeper.diff = losing  # type: ignore[method-assign]  # the fault this test injects
+    keeper.diff = losing  # type: ignore[method-assign, assignment]  # the fault this test injects
     books = [message for message in played(partition) if isinstance(message, Book)]
     assert keeper.state == "resyncing"
     assert (keeper.counters.gaps, keeper.wants_snapshot) == (1, True)
