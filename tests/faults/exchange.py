@@ -47,8 +47,8 @@ class Exchange:
     def symbols(self) -> tuple[str, ...]:
         return self.consumer.symbols
 
-    def settled(self, books: int = 25) -> None:
-        """Wait until every symbol is live and knows its own pace again."""
+    def settled(self, books: int = 3) -> None:
+        """Wait until every symbol has made so many live books from now on."""
         position = len(self.consumer.made)
 
         def live() -> bool | None:
@@ -86,7 +86,7 @@ class Exchange:
         }
         assert left == set()
 
-    def books_follow(self, symbols: Iterable[str], fault: Injected, books: int = 30) -> None:
+    def books_follow(self, symbols: Iterable[str], fault: Injected, books: int = 10) -> None:
         """Wait until each of the symbols has published so many live books since the fault."""
         wanted = set(symbols)
 
