@@ -40,7 +40,7 @@ SWEEP_SHARE: Final = 0.3
 MAKERS: Final = 2.0
 """The usual queue at the touch over the largest order in it."""
 
-LEAN_STEP: Final = 0.16
+LEAN_STEP: Final = 0.5
 LEAN_DECAY: Final = 0.97
 HOME: Final = 20.0
 """How strongly takers prefer the side that leads back to the opening price, per unit of relative distance from it."""
