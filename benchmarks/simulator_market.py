@@ -27,10 +27,12 @@ RECORDED: Final = {
 }
 
 
-def simulated_frames(symbol: str, *, seed: int, seconds: int, warm_up_s: int = 20) -> Iterator[dict[str, Any]]:
+def simulated_frames(
+    symbol: str, *, seed: int, seconds: int, light: bool = False, warm_up_s: int = 20
+) -> Iterator[dict[str, Any]]:
     """Frames of one simulated market as its server would send them: a snapshot, then diffs, quotes and trades."""
     scale = instrument(symbol, seed=seed)
-    market, wire = Market(scale, seed=seed, opens_at_ms=OPENS_AT_MS), Wire(scale)
+    market, wire = Market(scale, seed=seed, opens_at_ms=OPENS_AT_MS, light=light), Wire(scale)
     opened = OPENS_AT_MS + warm_up_s * 1000
     for _ in market.advance(opened):
         pass
@@ -49,15 +51,17 @@ def simulated_frames(symbol: str, *, seed: int, seconds: int, warm_up_s: int = 2
                 pass
 
 
-def simulated_facts(symbol: str, *, seed: int, seconds: int) -> dict[str, float]:
+def simulated_facts(symbol: str, *, seed: int, seconds: int, light: bool = False) -> dict[str, float]:
     """The facts of one simulated market."""
     tick = 10.0 ** -instrument(symbol, seed=seed).price_decimals
-    return facts(read_tape(simulated_frames(symbol, seed=seed, seconds=seconds), tick))
+    return facts(read_tape(simulated_frames(symbol, seed=seed, seconds=seconds, light=light), tick))
 
 
-def generation_speed(symbols: list[str], *, seed: int, seconds: int) -> float:
+def generation_speed(symbols: list[str], *, seed: int, seconds: int, light: bool = False) -> float:
     """Seconds of all these markets together that one second of a core generates."""
-    markets = [Market(instrument(symbol, seed=seed), seed=seed, opens_at_ms=OPENS_AT_MS) for symbol in symbols]
+    markets = [
+        Market(instrument(symbol, seed=seed), seed=seed, opens_at_ms=OPENS_AT_MS, light=light) for symbol in symbols
+    ]
     started = time.process_time()
     for market in markets:
         for _ in market.advance(OPENS_AT_MS + seconds * 1000):
@@ -87,17 +91,20 @@ def main() -> None:
     arguments.add_argument("--symbols", default=",".join(Settings.model_fields["symbols"].default))
     arguments.add_argument("--seed", type=int, default=7)
     arguments.add_argument("--seconds", type=int, default=650, help="market seconds measured, after 20 of warm-up")
+    arguments.add_argument("--light", action="store_true", help="with the cheap order flow")
     asked = arguments.parse_args()
     columns = recorded_facts(recordings_folder())
     symbols = asked.symbols.split(",")
     for symbol in symbols:
-        columns[f"simulated {symbol}"] = simulated_facts(symbol, seed=asked.seed, seconds=asked.seconds)
+        columns[f"simulated {symbol}"] = simulated_facts(
+            symbol, seed=asked.seed, seconds=asked.seconds, light=asked.light
+        )
     table = Table("fact", *columns)
     for fact in next(iter(columns.values())):
         table.add_row(fact, *(f"{found[fact]:.4g}" for found in columns.values()))
     console = Console(width=40 + 18 * len(columns))
     console.print(table)
-    speed = generation_speed(symbols, seed=asked.seed, seconds=asked.seconds)
+    speed = generation_speed(symbols, seed=asked.seed, seconds=asked.seconds, light=asked.light)
     console.print(f"{len(symbols)} symbols: {speed:.1f} market seconds a second of one core")
 
 

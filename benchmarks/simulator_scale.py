@@ -21,6 +21,7 @@ from connectors.simulator.universe import ALL_SYMBOLS
 WARM_UP_S = 5.0
 READ_BYTES = 1 << 18
 DIFF_MARK = b'"e":"depthUpdate"'
+DIFFS_A_SECOND = 10
 DIFFS_READ = 20_000
 
 
@@ -86,7 +87,9 @@ def measure(pid: int, port: int, streams: list[str], seconds: float) -> None:
         f"{len(streams)} streams, {received / elapsed_s / 1e6:.2f} MB a second for {elapsed_s:.0f} s, "
         f"{diffs / elapsed_s / symbols:.2f} diffs a symbol and second"
     )
-    print(f"server: {used_s / elapsed_s:.1%} of one core, {memory:.0f} MiB")
+    market_s = diffs / symbols / DIFFS_A_SECOND
+    print(f"server: {used_s / elapsed_s:.1%} of one core, {used_s / market_s:.2f} CPU seconds a market second")
+    print(f"memory: {memory:.0f} MiB")
     chain(port, streams)
 
 

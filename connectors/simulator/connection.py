@@ -122,8 +122,8 @@ class Connection:
             self._closing = asyncio.get_running_loop().create_task(self.close(code, reason))
 
     async def close(self, code: int, reason: str) -> None:
-        """End the connection with a closing handshake, or without one where it has fallen silent."""
-        if self._silent:
+        """End the connection with a closing handshake; without one where it has fallen silent or is not open yet."""
+        if self._silent or not self._socket.prepared:
             self.abort()
             return
         await self._socket.close(code=code, message=reason.encode())

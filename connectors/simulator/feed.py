@@ -185,7 +185,7 @@ class _Channel:
 
     def _write_down(self, event: MarketEvent) -> None:
         if self._page is not None and isinstance(event, DepthDiff) and event.interval_ms == FAST_MS:
-            self._page.note(self._market.book)
+            self._page.note(self._market.book, event)
 
     def _publish(self, event: MarketEvent) -> None:
         feed = self._feed

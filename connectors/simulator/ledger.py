@@ -5,16 +5,18 @@ A line is `SYMBOL UPDATE_ID DIGEST`. Diffs that a fault keeps from the wire have
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from connectors.simulator.digest import DIGEST_LEVELS, level_text, text_digest
 from connectors.simulator.instruments import Instrument
+from connectors.simulator.market import DepthDiff
 from connectors.simulator.matching import Levels, MatchingBook
 
 BUFFER_BYTES: Final = 1 << 20
-MOST_TEXTS: Final = 4096
-"""Levels whose text is kept for each symbol: most are the same from one diff to the next."""
+MOST_TEXTS: Final = 100
+"""Levels whose text is kept for each side: most are the same from one diff to the next."""
 
 
 class Ledger:
@@ -44,32 +46,36 @@ class Ledger:
 class Page:
     """Writes the lines of one symbol."""
 
-    __slots__ = ("_ledger", "_price_scale", "_quantity_scale", "_symbol", "_texts")
+    __slots__ = ("_asks", "_bids", "_ledger", "_price_scale", "_quantity_scale", "_symbol")
 
     def __init__(self, ledger: Ledger, instrument: Instrument) -> None:
         self._ledger = ledger
         self._symbol = instrument.symbol
         self._price_scale: int = 10**instrument.price_decimals
         self._quantity_scale: int = 10**instrument.quantity_decimals
-        self._texts: dict[tuple[int, int], str] = {}
+        self._bids: dict[int, str] = {}
+        self._asks: dict[int, str] = {}
 
-    def note(self, book: MatchingBook) -> None:
-        """Write the line of the book as it is; call it at each diff."""
-        if len(self._texts) > MOST_TEXTS:
-            self._texts.clear()
-        digest = text_digest(self._side(book.bids), self._side(book.asks))
-        self._ledger.write(f"{self._symbol} {book.update_id} {digest}\n")
+    def note(self, book: MatchingBook, diff: DepthDiff) -> None:
+        """Write the line of the book as `diff` leaves it; call it at each diff, as what it changed is written anew."""
+        bids = self._side(book.bids, self._bids, diff.bids)
+        asks = self._side(book.asks, self._asks, diff.asks)
+        self._ledger.write(f"{self._symbol} {book.update_id} {text_digest(bids, asks)}\n")
 
-    def _side(self, levels: Levels) -> list[str]:
-        texts, side = self._texts, []
-        for level in levels.top(DIGEST_LEVELS):
-            text = texts.get(level)
-            if text is None:
+    def _side(self, levels: Levels, texts: dict[int, str], changed: Iterable[tuple[int, int]]) -> list[str]:
+        """The texts of the best levels; `texts` keeps them by key."""
+        sign, lots = levels.sign, levels.lots
+        for price, _ in changed:
+            texts.pop(sign * price, None)
+        if len(texts) > MOST_TEXTS:
+            texts.clear()
+        top = levels.keys[: -DIGEST_LEVELS - 1 : -1]
+        for key in top:
+            if key not in texts:
+                price = sign * key
                 # The quotient of two integers is the float that their decimal text reads as.
-                text = level_text(level[0] / self._price_scale, level[1] / self._quantity_scale)
-                texts[level] = text
-            side.append(text)
-        return side
+                texts[key] = level_text(price / self._price_scale, lots[price] / self._quantity_scale)
+        return [texts[key] for key in top]
 
 
 def read_ledger(path: Path) -> dict[tuple[str, int], str]:

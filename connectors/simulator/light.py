@@ -34,13 +34,13 @@ WIDEST_GAP: Final = 12.0
 KEPT_SHARE: Final = 0.45
 """Share of the changes behind the touch that keep the level."""
 
-SWEEP_SHARE: Final = 0.12
+SWEEP_SHARE: Final = 0.3
 """Share of takers that use up the queue, which moves the price."""
 
-MAKERS: Final = 4.0
-"""About half as many makers share the usual queue at the touch."""
+MAKERS: Final = 2.0
+"""The usual queue at the touch over the largest order in it."""
 
-LEAN_STEP: Final = 0.16
+LEAN_STEP: Final = 0.5
 LEAN_DECAY: Final = 0.97
 HOME: Final = 20.0
 """How strongly takers prefer the side that leads back to the opening price, per unit of relative distance from it."""

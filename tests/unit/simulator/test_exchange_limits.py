@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from connectors.simulator.limits import MessageRate, RequestWeight
+from connectors.simulator.limits import ConnectionAttempts, MessageRate, RequestWeight
 
 MINUTE = 1_700_000_040.0
 """The start of a minute, in epoch seconds."""
@@ -35,3 +35,17 @@ def test_the_sixth_message_within_a_second_is_too_many() -> None:
     assert not rate.allows(10.9)
     calm = MessageRate(limit=5)
     assert all(calm.allows(10.0 + step * 0.25) for step in range(50))
+
+
+def test_an_attempt_too_many_is_refused_until_older_ones_have_left_the_window() -> None:
+    attempts = ConnectionAttempts(limit=3, window_s=300.0)
+    assert [attempts.allows("a", at) for at in (0.0, 1.0, 2.0, 3.0)] == [True, True, True, False]
+    assert attempts.allows("b", 3.0)
+    assert not attempts.allows("a", 300.0)
+    assert attempts.allows("a", 303.5)
+
+
+def test_who_never_stops_trying_is_never_let_in() -> None:
+    attempts = ConnectionAttempts(limit=300, window_s=300.0)
+    allowed = [attempts.allows("a", at / 2) for at in range(2000)]
+    assert allowed == [True] * 300 + [False] * 1700
