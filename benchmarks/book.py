@@ -30,6 +30,9 @@ from benchmarks.peers.tapes import lossy_tape, record_tape
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 PEERS: Final = Path(__file__).with_name("peers")
+RECORDINGS_FOLDER: Final = (
+    Path(os.environ.get("ORDERBOOK_RECORDINGS", REPOSITORY.parent / "shared" / "data")) / "binance_captures"
+)
 RECORDINGS: Final = {
     symbol: tuple(f"hftbacktest/spot_{symbol.lower()}_{day}.jsonl.gz" for day in ("20240808", "20240809"))
     for symbol in ("BTCUSDT", "ETHUSDT")
@@ -95,10 +98,9 @@ class Worker:
 
 def main() -> None:
     """Measure and print a table."""
-    shared = os.environ.get("ORDERBOOK_RECORDINGS", str(REPOSITORY.parent / "shared" / "data"))
     names = [project.name for project in PROJECTS if project.distribution]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recordings", type=Path, default=Path(shared) / "binance_captures")
+    parser.add_argument("--recordings", type=Path, default=RECORDINGS_FOLDER)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--peers", default=",".join(names), help="comma-separated; empty for none")
     parser.add_argument("--environments", type=Path, default=REPOSITORY / ".orderbook" / "benchmarks")

@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 LEVELS: Final = 20
+AHEAD: Final = 2
+"""How many diffs that are still on their way a snapshot holds already: REST and streams are not in step."""
+
 ARRAYS: Final = ("bid_price", "bid_qty", "ask_price", "ask_qty")
 _KINDS: Final = {b"S": "S", b"D": "D", b"R": "R"}
 

@@ -15,13 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
-from benchmarks.peers.contending import LEVELS, digest
+from benchmarks.peers.contending import AHEAD, LEVELS, digest
 
 SNAPSHOT_LEVELS: Final = 1000
 """Levels a side that the exchange answers with, as the contenders ask for."""
-
-AHEAD: Final = 2
-"""How many diffs that have not been delivered yet a snapshot holds already: REST and streams are not in step."""
 
 BEFORE_LOSS: Final = 1000
 LOST_WITHIN: Final = 200

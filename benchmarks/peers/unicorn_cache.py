@@ -15,7 +15,7 @@ import orjson
 from unicorn_binance_local_depth_cache import BinanceLocalDepthCacheManager  # type: ignore[import-not-found] # only in its environment
 from unicorn_binance_local_depth_cache.exceptions import DepthCacheOutOfSync  # type: ignore[import-not-found] # only in its environment
 
-from benchmarks.peers.contending import LEVELS, Rest, serve
+from benchmarks.peers.contending import AHEAD, LEVELS, Rest, serve
 
 
 @coroutine
@@ -41,18 +41,20 @@ class _Streams:
 
 
 class _RestManager:
-    """Stands where the manager keeps its REST manager. An answer takes until the message being handled is handled."""
+    """Stands where the manager keeps its REST manager, which is asked by a thread beside the loop."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
+        self.asked = threading.Event()
         self.may_answer = threading.Event()
 
     def get_used_weight(self) -> dict[str, Any]:
         return {"weight": 0, "status_code": 200}
 
     def get_order_book(self, **_: object) -> dict[str, Any]:
-        self.may_answer.wait()
         answer: dict[str, Any] = orjson.loads(self._rest.answer)
+        self.asked.set()
+        self.may_answer.wait()
         return answer
 
 
@@ -79,6 +81,7 @@ class Unicorn:
         manager._init_depth_cache(market=self._market)  # noqa: SLF001 - as its thread for a new cache does
         manager.ubra.may_answer.clear()
         self._manager = manager
+        self._taken_since_asked = 0
         self._loop = manager._manage_depth_cache_async(stream_id="tape")  # noqa: SLF001 - as its stream does
         self._loop.send(None)
 
@@ -87,7 +90,10 @@ class Unicorn:
         message = orjson.loads(frame)
         self._loop.send(message)
         if threading.active_count() > 1:
-            self._let_snapshot_arrive()
+            self._manager.ubra.asked.wait()
+            self._taken_since_asked += 1
+            if self._taken_since_asked > AHEAD:
+                self._let_snapshot_arrive()
         try:
             bids = self._manager.get_bids(market=self._market, limit_count=LEVELS)
             asks = self._manager.get_asks(market=self._market, limit_count=LEVELS)
@@ -107,11 +113,14 @@ class Unicorn:
         )
 
     def _let_snapshot_arrive(self) -> None:
+        """The stream has passed the snapshot, as it has in the time that a request takes."""
+        self._taken_since_asked = 0
         self._manager.ubra.may_answer.set()
         for thread in threading.enumerate():
             if thread is not threading.current_thread():
                 thread.join()
         self._manager.ubra.may_answer.clear()
+        self._manager.ubra.asked.clear()
 
 
 if __name__ == "__main__":
