@@ -15,7 +15,7 @@ from connectors.binance.endpoints import endpoints_of
 from connectors.binance.line import LineRules
 from connectors.binance.rest import RestClient
 from connectors.binance.roster import starting
-from connectors.binance.selection import select
+from connectors.binance.selection import needs_volumes, select
 from connectors.binance.source import BinanceSource
 from orderbook.messages import Book, FeedGap, Heartbeat, IngestMessage, Trade
 from orderbook.settings import Settings
@@ -33,8 +33,10 @@ class Following:
         self.arrivals: list[Arrival] = []
         self.messages: list[IngestMessage] = []
         endpoints = endpoints_of(settings)
-        listing = RestClient(endpoints).listing()
-        chosen = select(settings.symbols, listing, {})
+        rest = RestClient(endpoints)
+        listing = rest.listing()
+        volumes = rest.quote_volumes() if needs_volumes(settings.symbols) else {}
+        chosen = select(settings.symbols, listing, volumes)
         decision = starting(chosen, read_wanted(settings), listing)
         source = BinanceSource(
             endpoints, settings, listing, chosen, decision, recorder=self.arrivals.append, rules=rules

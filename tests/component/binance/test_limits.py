@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from connectors.binance.arrivals import SnapshotArrived, StatusChanged
 from connectors.simulator.universe import ALL_SYMBOLS
 from orderbook.errors import VenueRefused
 from orderbook.messages import Heartbeat
 from orderbook.settings import Settings
+from runtime.roster import followed_symbols
 from tests.component.binance.following import fault, following
 from tests.processes import running
 from tests.servers import free_port
@@ -52,6 +54,24 @@ def test_a_halted_symbol_is_told_by_its_status(simulator: Settings) -> None:
         one.until(lambda: one.of(Heartbeat, "ETHUSDT")[-1].cause == "status")
         assert one.of(Heartbeat, "ETHUSDT")[-1].reason == "the exchange lists ETHUSDT as BREAK"
         assert one.is_live("BTCUSDT")
+
+
+def test_the_most_traded_symbols_are_picked_and_written_down(tmp_path: Path) -> None:
+    settings = Settings(
+        symbols=("ADAUSDT", "TOP2:USDT"),
+        feed="simulator",
+        simulator_port=free_port(),
+        state_dir=tmp_path / "state",
+        log_format="json",
+    )
+    assert followed_symbols(settings) == ("ADAUSDT",)
+    with running(settings, ["connectors.simulator"], tmp_path):
+        day = urllib3.request("GET", f"http://{settings.simulator_address}/api/v3/ticker/24hr").json()
+        by_volume = sorted(day, key=lambda row: float(row["quoteVolume"]), reverse=True)
+        expected = dict.fromkeys(["ADAUSDT", *(row["symbol"] for row in by_volume[:2])])
+        with following(settings) as one:
+            one.until(lambda: one.is_live(*expected))
+    assert followed_symbols(settings) == tuple(expected)
 
 
 @pytest.fixture
