@@ -41,16 +41,17 @@ class WeightBudget:
         """Why nothing may be spent until `closed_until_ms`; None where that never happened."""
         return self._closed_because
 
-    def set_limit(self, limit: int) -> None:
-        """Take the weight a minute from the exchange's own rateLimits."""
-        self._limit = limit
+    @property
+    def share(self) -> int:
+        """The weight a minute that is ours."""
+        return int(self._share * self._limit)
 
     def left(self, now_ms: int) -> int:
         """Weight that may be spent at once; 0 while closed."""
         if now_ms < self._closed_until_ms:
             return 0
         self._forget(now_ms)
-        ours = int(self._share * self._limit) - self._spent_sum
+        ours = self.share - self._spent_sum
         everyone = self._limit - self._reported - self._under_way
         return max(0, min(ours, everyone))
 
@@ -62,9 +63,8 @@ class WeightBudget:
         if now_ms < self._closed_until_ms:
             return self._closed_until_ms - now_ms
         self._forget(now_ms)
-        share = int(self._share * self._limit)
         until_ms = now_ms
-        missing = self._spent_sum + min(weight, share) - share
+        missing = self._spent_sum + min(weight, self.share) - self.share
         for spent_at_ms, spent in self._spent:
             if missing <= 0:
                 break

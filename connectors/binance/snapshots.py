@@ -146,10 +146,12 @@ class SnapshotFetcher:
 
     def _fetch_status(self, request: Request) -> int | None:
         status, used = self._rest.status(request.symbol)
-        if status != self._statuses.get(request.symbol, TRADING):
-            log.warning("status_changed", symbol=request.symbol, status=status)
-            self._arrivals[request.owner].put(StatusChanged(self._clock.now_ns(), request.symbol, status))
+        before = self._statuses.get(request.symbol, TRADING)
         self._statuses[request.symbol] = status
+        if status != before:
+            log.warning("status_changed", symbol=request.symbol, status=status)
+        if (before, status) != (TRADING, TRADING):  # told again while halted: the symbol may be followed anew
+            self._arrivals[request.owner].put(StatusChanged(self._clock.now_ns(), request.symbol, status))
         return used
 
     def _obey(self, limited: RateLimited) -> None:

@@ -18,6 +18,12 @@ LONGEST_BACKOFF_MS: Final = 60_000
 STATUS_PRIORITY: Final = 3
 """Behind every snapshot: 0 a live book was lost, 1 the first snapshot, 2 coverage."""
 STATUS_WEIGHT: Final = 20
+RESERVED_FROM_PRIORITY: Final = 2
+"""Wishes of this priority and behind it leave `RESERVE` of the budget to those before it."""
+RESERVE: Final = 0.2
+SHALLOWER_WITHIN_MS: Final = 60_000
+"""Each snapshot of a symbol is a step shallower for every other one it had so lately."""
+RESERVE_WAIT_MS: Final = 1000
 
 Kind = Literal["snapshot", "status"]
 
@@ -54,6 +60,7 @@ class _History:
     under_way: bool = False
     not_before_ms: int = 0
     failures: int = 0
+    fetched_ms: tuple[int, ...] = ()
 
 
 class WishList:
@@ -61,7 +68,9 @@ class WishList:
 
     `depth_weights` is the weight of a depth request by its limit; snapshots ask for the deepest of these limits, at
     most `most_levels`, with which every snapshot that is wanted fits into what is left of the budget, and for the
-    shallowest where none does. So few symbols get deep books, and many symbols get their books soon.
+    shallowest where none does. So few symbols get deep books, and many symbols get their books soon. A symbol that
+    loses its book again and again gets it shallower each time within a minute, so that it does not use up what the
+    others need; and a fifth of the budget is kept for lost and first books: what only verifies further leaves it alone.
     """
 
     def __init__(self, budget: WeightBudget, depth_weights: Mapping[int, int], most_levels: int) -> None:
@@ -106,6 +115,8 @@ class WishList:
         wait_ms = self._budget.wait_ms(weight, now_ms)
         if wait_ms:
             return wait_ms
+        if first.wish.priority >= RESERVED_FROM_PRIORITY and not self._beyond_reserve(weight, now_ms):
+            return RESERVE_WAIT_MS
         self._budget.spend(weight, now_ms)
         key = (first.wish.kind, first.wish.symbol)
         self._history.setdefault(key, _History()).under_way = True
@@ -116,7 +127,10 @@ class WishList:
         key = (request.kind, request.symbol)
         self._pending.pop(key, None)
         rest_ms = AGAIN_AFTER_MS if request.kind == "snapshot" else STATUS_AGAIN_AFTER_MS
-        self._history[key] = _History(not_before_ms=now_ms + rest_ms)
+        before = self._history.get(key, _History()).fetched_ms
+        self._history[key] = _History(
+            not_before_ms=now_ms + rest_ms, fetched_ms=(*before[-len(self._depths) :], now_ms)
+        )
 
     def failed(self, request: Request, now_ms: int) -> None:
         """The request failed: its symbol is asked for again after a rest that doubles with each failure in a row."""
@@ -129,10 +143,16 @@ class WishList:
         """The exchange asked everybody to wait: the request is no fault of its symbol and keeps its place."""
         self._history.setdefault((request.kind, request.symbol), _History()).under_way = False
 
+    def _beyond_reserve(self, weight: int, now_ms: int) -> bool:
+        left = self._budget.left(now_ms)
+        return left - weight >= RESERVE * self._budget.share or left == self._budget.share
+
     def _cost(self, wish: Wish, ready: list[_Pending], now_ms: int) -> tuple[int, int]:
         if wish.kind == "status":
             return 0, STATUS_WEIGHT
         snapshots = sum(1 for pending in ready if pending.wish.kind == "snapshot")
         left = self._budget.left(now_ms)
-        fitting = [depth for depth in self._depths if depth[1] * snapshots <= left]
-        return fitting[-1] if fitting else self._depths[0]
+        fitting = sum(1 for _, weight in self._depths if weight * snapshots <= left)
+        history = self._history.get((wish.kind, wish.symbol), _History())
+        lately = sum(1 for at_ms in history.fetched_ms if at_ms > now_ms - SHALLOWER_WITHIN_MS)
+        return self._depths[max(0, fitting - 1 - lately)]

@@ -53,6 +53,27 @@ def test_few_symbols_get_deep_books_and_many_get_shallow_ones() -> None:
     assert taken(capped, 0).limit == 500
 
 
+def test_a_book_that_is_lost_again_and_again_is_fetched_ever_shallower() -> None:
+    wishes, limits = wish_list(), []
+    for second in range(60):
+        wishes.want("one", [snapshot("A", 0)])
+        request = taken(wishes, second * 1_000)
+        wishes.done(request, second * 1_000)
+        limits.append(request.limit)
+    assert limits == [5000, 1000, 500] + [100] * 57
+
+
+def test_a_fifth_of_the_budget_is_kept_for_lost_and_first_books() -> None:
+    wishes = wish_list(share=0.05, most_levels=100)  # 300 a minute
+    wishes.want("one", [snapshot(f"S{number}", 2) for number in range(100)])
+    taken_now = 0
+    while isinstance(wishes.next(0), Request):
+        taken_now += 1
+    assert taken_now * 5 == 240
+    wishes.want("two", [snapshot("LOST", 0)])
+    assert taken(wishes, 0).symbol == "LOST"
+
+
 def test_450_symbols_have_their_first_snapshot_within_one_minute_s_share() -> None:
     wishes = wish_list()
     wishes.want("one", [snapshot(f"S{number}") for number in range(450)])
