@@ -85,6 +85,8 @@ def _read(
     reached_ns = number = 0
     try:
         for number, line in enumerate(lines_of(file, bytes_read), start=1):
+            if not line.strip():
+                continue
             place = Place(file, number)
             try:
                 for arrival in arrivals(line):
