@@ -8,6 +8,7 @@ fails, the recorder says so and stops for good: the books go on.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import threading
 from collections import deque
@@ -215,10 +216,15 @@ def _locked(folder: Path) -> BinaryIO:
 
 
 def recorder_of(settings: Settings) -> Recorder:
-    """Start the recorder that the settings describe; raises SettingsError as `Recorder` does."""
+    """Start the recorder that the settings describe; it is closed at the latest when the interpreter ends.
+
+    Raises SettingsError as `Recorder` does.
+    """
     limit = DiskLimit(
         max_bytes=int(settings.record_max_gb * 1e9),
         keep_free_bytes=int(settings.record_keep_free_gb * 1e9),
         when_full=settings.record_when_full,
     )
-    return Recorder(settings.record_dir, segment_bytes=int(settings.record_segment_mb * 1e6), limit=limit)
+    recorder = Recorder(settings.record_dir, segment_bytes=int(settings.record_segment_mb * 1e6), limit=limit)
+    atexit.register(recorder.close)
+    return recorder
