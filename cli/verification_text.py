@@ -13,13 +13,14 @@ from orderbook.verification import Finding, Percentiles, Span, SymbolReport, Ver
 
 SHOWN: Final = 20
 """Findings and unreadable lines shown one by one; --json lists more."""
+EVENT: Final = "event "
 MARKETS: Final = {"spot": "Spot", "usdm": "USD-M futures", "coinm": "COIN-M futures"}
 
 
 def show(report: Verification, console: Console) -> None:
     """Print the report."""
     _say(console, f"{', '.join(report.files)}: {MARKETS[report.market]}, {_span(report)}, {report.lines:,} lines")
-    _say(console, ", ".join(f"{count:,} {_plural(name, count)}" for name, count in report.frames.items()))
+    _say(console, ", ".join(_counted(name, count) for name, count in report.frames.items()))
     if report.clock_offset_ms is not None:
         offset = report.clock_offset_ms
         _say(
@@ -170,6 +171,12 @@ def _coverage(symbol: SymbolReport, seen: Span | None) -> str:
     if seen is not None:
         return f"{seen.least:.1f}/{seen.last:.1f}"
     return "all" if symbol.sequenced and symbol.books else "unknown"
+
+
+def _counted(name: str, count: int) -> str:
+    if name.startswith(EVENT):
+        return f"{name.removeprefix(EVENT).replace('_', ' ')} {count} {_plural('time', count)}"
+    return f"{count:,} {_plural(name, count)}"
 
 
 def _plural(name: str, count: int) -> str:

@@ -79,6 +79,10 @@ class VerifiedSymbol:
             self._pauses_ms[max(0, receive_time_ns - self._last_frame_ns) // NS_PER_MS] += 1
         self._last_frame_ns = receive_time_ns
 
+    def interrupted(self) -> None:
+        """The next frame follows an interruption."""
+        self._last_frame_ns = None
+
     def book(self, book: Book) -> None:
         """Take a published book."""
         self._live_books += book.state == "live"

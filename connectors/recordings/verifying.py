@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from connectors.binance.arrivals import NS_PER_MS, Received, SnapshotArrived
+from connectors.binance.arrivals import NS_PER_MS, Closed, Received, SnapshotArrived
 from connectors.binance.frames import decode_frame
 from connectors.recordings.compressed import BytesRead
 from connectors.recordings.files import RecordedSession, RecordingSummary, read, summarise
@@ -96,7 +96,9 @@ class Verifier:
                 self._frame(frame)
             case Recorded(_, SnapshotArrived()):
                 self._frames["snapshot"] += 1
-            case Recorded(_, happening):
+            case Recorded(place, happening):
+                if isinstance(happening, Closed):
+                    self._interrupted(place.series)
                 self._frames[f"event {_EVENT_NAME.sub('_', type(happening).__name__).lower()}"] += 1
             case LostFrames(_, _, count):
                 self._lost += count
@@ -130,6 +132,13 @@ class Verifier:
             findings=self._findings,
             symbols=[symbol.report(self.reached_ms) for symbol in self._symbols.values()],
         )
+
+    def _interrupted(self, series: str) -> None:
+        """The pause until the connection is up again is none of the market's."""
+        for session in self._summary.sessions:
+            if session.series == series:
+                for symbol in session.symbols:
+                    self._symbols[symbol].interrupted()
 
     def _frame(self, frame: Received) -> None:
         kind, symbol = _kind(frame)
