@@ -43,10 +43,10 @@ def show(report: Verification, console: Console) -> None:
                 "of it counts as live.",
                 "yellow",
             )
-    _listed(console, "gaps and mismatches", map(_finding, report.findings), report.findings_count)
+    _listed(console, "break", map(_finding, report.findings), report.findings_count)
     _listed(
         console,
-        "unreadable",
+        "unreadable line",
         (f"{one.file}, line {one.line}: {one.reason}" for one in report.unreadable),
         report.unreadable_count,
     )
@@ -120,7 +120,7 @@ def _listed(console: Console, what: str, sentences: Iterable[str], count: int) -
     if not count:
         return
     console.print()
-    _say(console, f"{count:,} {what}", "bold")
+    _say(console, f"{count:,} {_plural(what, count)}", "bold")
     shown = [sentence for _, sentence in zip(range(SHOWN), sentences, strict=False)]
     for sentence in shown:
         _say(console, f"  {sentence}")
@@ -141,7 +141,8 @@ def _finding(one: Finding) -> str:
 
 def _verdict(report: Verification, console: Console) -> None:
     if report.mismatches:
-        _say(console, f"{report.mismatches} mismatches: these books are not what the exchange says they were", "red")
+        counted = "1 mismatch" if report.mismatches == 1 else f"{report.mismatches:,} mismatches"
+        _say(console, f"{counted}: these books are not what the exchange says they were", "red")
     elif report.oracle_checks:
         _say(console, f"0 mismatches in {report.oracle_checks:,} comparisons with the exchange's best quotes", "green")
     else:

@@ -20,7 +20,7 @@ from connectors.recordings.series import PART
 from orderbook.market import Market
 
 LEVEL: Final = 1
-"""Of zstd; on market data a second at a time, level 3 costs more and packs no better (docs/recordings.md)."""
+"""Of zstd: a frame is one second, in which higher levels find little more."""
 
 NS_PER_S: Final = 1_000_000_000
 SECONDS_PER_HOUR: Final = 3600

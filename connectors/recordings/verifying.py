@@ -9,7 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from connectors.binance.arrivals import NS_PER_MS, Closed, Received, SnapshotArrived
+from connectors.binance.arrivals import (
+    NS_PER_MS,
+    Arrival,
+    Closed,
+    Happening,
+    Received,
+    SnapshotArrived,
+    SymbolsChanged,
+)
 from connectors.binance.frames import decode_frame
 from connectors.recordings.compressed import BytesRead
 from connectors.recordings.files import RecordedSession, RecordingSummary, read, summarise
@@ -48,31 +56,31 @@ def verify(
     Raises SettingsError when the recording cannot be used at all, or holds none of a symbol.
     """
     summary = _only(summarise(files), symbols)
-    return verified(read(files, bytes_read), summary, files=files, depth_levels=depth_levels)
-
-
-def verified(
-    lines: Iterable[RecordedLine], summary: RecordingSummary, *, files: Sequence[Path], depth_levels: int
-) -> Verification:
-    """Play the lines and return the report on them."""
+    verifier = Verifier(summary, files=files, depth_levels=depth_levels, follow_added=not symbols)
     player = Player(summary, depth_levels=depth_levels)
-    verifier = Verifier(summary, files=files, depth_levels=depth_levels)
-    for line in lines:
+    for line in read(files, bytes_read):
         verifier.take(line, player.play(line))
     verifier.end(player.close_windows(0, verifier.reached_ms))
     return verifier.report()
 
 
 class Verifier:
-    """Accounts for the lines of a recording and the messages they made, in their order. Pure."""
+    """Accounts for the lines of a recording and the messages they made, in their order. Pure.
 
-    def __init__(self, summary: RecordingSummary, *, files: Sequence[Path], depth_levels: int) -> None:
+    With `follow_added`, symbols that are followed only from some line on are accounted for as well.
+    """
+
+    def __init__(
+        self, summary: RecordingSummary, *, files: Sequence[Path], depth_levels: int, follow_added: bool = True
+    ) -> None:
         self.reached_ms = 0
         self._summary = summary
         self._files = [file.name for file in files]
         self._depth_levels = depth_levels
+        self._follow_added = follow_added
         self._rules = SequenceRules(summary.market)
         self._symbols = {symbol: VerifiedSymbol(symbol) for symbol in summary.symbols}
+        self._series_symbols = {session.series: list(session.symbols) for session in summary.sessions}
         self._frames: Counter[str] = Counter()
         self._first_ms: int | None = None
         self._lines = 0
@@ -92,18 +100,12 @@ class Verifier:
         if self._first_ms is None:
             self._first_ms = now_ms
         match line:
-            case Recorded(_, Received() as frame):
-                self._frame(frame)
-            case Recorded(_, SnapshotArrived()):
-                self._frames["snapshot"] += 1
-            case Recorded(place, happening):
-                if isinstance(happening, Closed):
-                    self._interrupted(place.series)
-                self._frames[f"event {_EVENT_NAME.sub('_', type(happening).__name__).lower()}"] += 1
             case LostFrames(_, _, count):
                 self._lost += count
             case UnreadableLine():
                 self._frames["unreadable line"] += 1
+            case recorded:
+                self._arrived(recorded.arrival, recorded.place.series)
         for message in messages:
             self._message(line, message)
 
@@ -133,12 +135,24 @@ class Verifier:
             symbols=[symbol.report(self.reached_ms) for symbol in self._symbols.values()],
         )
 
-    def _interrupted(self, series: str) -> None:
-        """The pause until the connection is up again is none of the market's."""
-        for session in self._summary.sessions:
-            if session.series == series:
-                for symbol in session.symbols:
-                    self._symbols[symbol].interrupted()
+    def _arrived(self, arrival: Arrival, series: str) -> None:
+        if isinstance(arrival, Received):
+            self._frame(arrival)
+        elif isinstance(arrival, SnapshotArrived):
+            self._frames["snapshot"] += 1
+        else:
+            self._happened(arrival, series)
+
+    def _happened(self, happening: Happening, series: str) -> None:
+        self._frames[f"event {_EVENT_NAME.sub('_', type(happening).__name__).lower()}"] += 1
+        if isinstance(happening, Closed):
+            # The pause until the connection is up again is none of the market's.
+            for name in self._series_symbols.get(series, ()):
+                self._symbols[name].interrupted()
+        elif isinstance(happening, SymbolsChanged) and self._follow_added:
+            for name in happening.added:
+                self._symbols.setdefault(name, VerifiedSymbol(name))
+                self._series_symbols.setdefault(series, []).append(name)
 
     def _frame(self, frame: Received) -> None:
         kind, symbol = _kind(frame)

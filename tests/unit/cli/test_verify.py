@@ -90,7 +90,7 @@ def test_a_quote_that_differs_is_a_mismatch_at_its_line() -> None:
     assert told["symbols"][0]["oracle_mismatches"] == 1
     result = verify("made.jsonl")
     assert result.exit_code == 1
-    assert "1 mismatches: these books are not what the exchange says they were" in result.stdout
+    assert "1 mismatch: these books are not what the exchange says they were" in result.stdout
 
 
 def test_a_diff_that_crosses_the_book_is_a_mismatch_at_its_line() -> None:

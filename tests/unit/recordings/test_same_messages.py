@@ -24,6 +24,7 @@ from connectors.recordings.disk import DiskLimit
 from connectors.recordings.files import read, summarise
 from connectors.recordings.playing import Player
 from connectors.recordings.recorder import Recorder
+from connectors.recordings.verifying import verify
 from orderbook.messages import Book, DeadLetter, FeedGap, IngestMessage
 from orderbook.session import IngestSession
 from tests.unit.recordings.synthetic import SyntheticMarket
@@ -96,3 +97,13 @@ def test_a_recording_makes_the_messages_that_were_made_live(tmp_path: Path) -> N
     assert sum(isinstance(message, Book) for message in live) > 300
     assert {"gap", "disconnected", "unreadable"} <= {gap.cause for gap in live if isinstance(gap, FeedGap)}
     assert len(list(tmp_path.rglob("*.zst"))) >= 2
+
+    report = verify((tmp_path,), depth_levels=10)
+    by_symbol = {symbol.symbol: symbol for symbol in report.symbols}
+    assert by_symbol.keys() == {"BTCUSDT", "ETHUSDT"}
+    assert by_symbol["BTCUSDT"].books == sum(isinstance(message, Book) for message in live)
+    assert by_symbol["ETHUSDT"].books == 0
+    assert report.unreadable_count == sum(isinstance(message, DeadLetter) for message in live) == 3
+    assert (report.frames["event closed"], report.frames["event opened"]) == (1, 2)
+    only = verify((tmp_path,), depth_levels=10, symbols=("BTCUSDT",))
+    assert [symbol.symbol for symbol in only.symbols] == ["BTCUSDT"]
