@@ -68,14 +68,16 @@ class Series:
         """Every line of the segments; where one does not continue the one before, what makes the seam plain."""
         followed = Followed(self.symbols)
         previous: Segment | None = None
+        reached_ns = 0
         for segment in self.segments:
             place = Place(segment.file, 1, self.name)
-            for arrival in list(_seam(followed, previous, segment)):
+            for arrival in list(_seam(followed, previous, reached_ns, segment)):
                 followed.take(arrival)
                 yield Recorded(place, arrival)
             for line in _lines(segment, self.name, bytes_read):
                 if isinstance(line, Recorded):
                     followed.take(line.arrival)
+                reached_ns = line.receive_time_ns
                 yield line
             previous = segment
 
@@ -133,14 +135,17 @@ def _lines(segment: Segment, series: str, bytes_read: BytesRead | None) -> Itera
             yield UnreadableLine(Place(segment.file, number + 1, series), reached_ns, str(damaged))
 
 
-def _seam(followed: Followed, previous: Segment | None, segment: Segment) -> Iterator[Arrival]:
-    """What must be played before a segment so that it begins as its header says."""
+def _seam(followed: Followed, previous: Segment | None, reached_ns: int, segment: Segment) -> Iterator[Arrival]:
+    """What must be played before a segment so that it begins as its header says.
+
+    Where it does not continue the previous one, the connection counts as lost since that one's last line.
+    """
     header, now_ns = segment.header, segment.began_ns
     if previous is not None and header.previous == previous.name:
         return
     if previous is not None:
         if followed.connections:
-            yield Closed(now_ns, _why_broken(header))
+            yield Closed(reached_ns, _why_broken(header))
         added = tuple(symbol for symbol in header.symbols if symbol not in followed.symbols)
         removed = tuple(symbol for symbol in followed.symbols if symbol not in header.symbols)
         if added or removed:

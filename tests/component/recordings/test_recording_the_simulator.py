@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from connectors.recordings.files import read
 from connectors.recordings.verifying import verify
 from orderbook.errors import SettingsError
 from orderbook.settings import Settings
+from orderbook.verification import Verification
 from tests.processes import Running, eventually, running
 from tests.servers import free_port
 
 pytestmark = pytest.mark.component
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-ENOUGH_LINES = 150
+ENOUGH_COMPARED = 3
 
 
 @pytest.fixture
@@ -37,15 +37,15 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
         yield settings
 
 
-def recorded_lines(settings: Settings, process: Running, more_than: int = ENOUGH_LINES) -> int:
-    """Wait until so many lines are on disk, and return how many there are."""
+def recorded(settings: Settings, process: Running, at_least: int = ENOUGH_COMPARED) -> Verification:
+    """Wait until the best quotes of so many books of each symbol are on disk, and return the report on them."""
 
-    def look() -> int | None:
+    def look() -> Verification | None:
         try:
-            found = sum(1 for _ in read((settings.record_dir,)))
+            report = verify((settings.record_dir,), depth_levels=20)
         except (SettingsError, FileNotFoundError):  # no segment yet, or one that is just being renamed
             return None
-        return found if found > more_than else None
+        return report if min(symbol.oracle_checks for symbol in report.symbols) >= at_least else None
 
     return eventually(look, 60.0, process=process, every_s=0.5)
 
@@ -56,14 +56,14 @@ def parts(settings: Settings) -> list[Path]:
 
 def test_what_is_recorded_verifies_and_a_tidy_end_closes_every_segment(settings: Settings, tmp_path: Path) -> None:
     with running(settings, ["dataflows.record"], tmp_path) as recorder:
-        recorded_lines(settings, recorder)
+        recorded(settings, recorder)
         assert recorder.end() == 0, recorder.output()
     assert parts(settings) == []
     report = verify((settings.record_dir,), depth_levels=20)
     assert [symbol.symbol for symbol in report.symbols] == list(SYMBOLS)
     assert [symbol.state for symbol in report.symbols] == ["live", "live"]
     assert (report.mismatches, report.incomplete) == (0, 0)
-    assert all(symbol.oracle_checks > 0 for symbol in report.symbols)
+    assert all(symbol.oracle_checks >= ENOUGH_COMPARED for symbol in report.symbols)
     assert report.frames["event opened"] == 1
     assert report.frames["snapshot"] >= 2
 
@@ -72,12 +72,14 @@ def test_a_killed_recorder_leaves_a_recording_and_goes_on_in_another_segment(
     settings: Settings, tmp_path: Path
 ) -> None:
     with running(settings, ["dataflows.record"], tmp_path) as recorder:
-        before = recorded_lines(settings, recorder)
+        recorded(settings, recorder)
         recorder.end(signal.SIGKILL)
     [torn] = parts(settings)
-    assert verify((settings.record_dir,), depth_levels=20).mismatches == 0
+    before = verify((settings.record_dir,), depth_levels=20)
+    assert before.mismatches == 0
+    compared = max(symbol.oracle_checks for symbol in before.symbols)
     with running(settings, ["dataflows.record"], tmp_path) as recorder:
-        recorded_lines(settings, recorder, before + ENOUGH_LINES)
+        recorded(settings, recorder, compared + ENOUGH_COMPARED)
         assert "segment_salvaged" in recorder.output()
         assert recorder.end() == 0
     assert parts(settings) == []
@@ -93,7 +95,7 @@ def test_a_killed_recorder_leaves_a_recording_and_goes_on_in_another_segment(
 
 def test_two_recorders_do_not_share_a_folder(settings: Settings, tmp_path: Path) -> None:
     with running(settings, ["dataflows.record"], tmp_path) as first:
-        recorded_lines(settings, first, 1)
+        recorded(settings, first, 0)
         with running(settings, ["dataflows.record"], tmp_path, ready=False) as second:
             assert second.process.wait(60) == 1
             assert "is being recorded into by another process" in second.output()

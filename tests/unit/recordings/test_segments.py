@@ -97,6 +97,8 @@ def test_a_missing_segment_is_a_lost_connection(tmp_path: Path) -> None:
     played = arrivals(tmp_path)
     assert [type(arrival) for arrival in played] == [Opened, Received, Closed, Opened, Received]
     assert isinstance(played[2], Closed)
+    assert played[2].receive_time_ns == 2
+    assert played[3] == Opened(2 * HOUR_NS)
     assert played[2].reason == "the segment before this one is missing: 19700101T010000Z-000002.jsonl.zst"
 
 
@@ -112,6 +114,7 @@ def test_a_recorder_that_was_started_again_begins_a_new_session(tmp_path: Path) 
     assert files(tmp_path)[1].endswith("-000002.jsonl.zst")
     played = arrivals(tmp_path)
     assert [type(arrival) for arrival in played] == [Opened, Received, Closed, SymbolsChanged, Opened, Received]
+    assert played[2].receive_time_ns == 2
     assert played[3] == SymbolsChanged(10, ("ADAUSDT",), ())
 
 
