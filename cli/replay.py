@@ -9,7 +9,7 @@ import typer
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(help="Files of one recording; they are merged by receive time.")],
+    files: Annotated[list[Path], typer.Argument(help="Files, or folders of segments; together, one recording.")],
     speed: Annotated[str, typer.Option(help="1 is as recorded; max is flat out.")] = "1",
 ) -> None:
     """Send a recording through the running stack and wait until its last window is closed."""

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from connectors.binance.arrivals import NS_PER_MS
 from connectors.recordings.files import read, summarise
 from connectors.recordings.source import WINDOW_MS, RecordingSource, Speed
 from dataflows.ingest import build, refuse_newer_events
@@ -146,7 +147,7 @@ def _receive_span(files: tuple[Path, ...]) -> tuple[int, int]:
     """First and last receive time of the recording, ms."""
     first = last = None
     for recorded in read(files):
-        last = recorded.receive_time_ms
+        last = recorded.receive_time_ns // NS_PER_MS
         first = last if first is None else first
     return first or 0, last or 0
 
@@ -181,7 +182,7 @@ def send(files: list[Path], speed: str) -> None:
 
 
 def main(
-    files: Annotated[list[Path], typer.Argument(help="Files of one recording; they are merged by receive time.")],
+    files: Annotated[list[Path], typer.Argument(help="Files, or folders of segments; together, one recording.")],
     speed: Annotated[str, typer.Option(help="1 is as recorded; max is flat out.")] = "1",
 ) -> None:
     """Send a recording through the running stack and wait until its last window is closed."""

@@ -30,6 +30,7 @@ from pydantic_settings import (
 from orderbook.errors import SettingsError
 
 Feed = Literal["auto", "binance", "binance_us", "binance_usdm", "binance_coinm", "simulator", "recording"]
+RecordWhenFull = Literal["delete_oldest", "stop"]
 Venue = Literal["binance", "binance_us", "binance_usdm", "binance_coinm", "simulator", "recording"]
 
 SYMBOL_PATTERN = re.compile(r"[A-Z0-9]{2,20}(?:_[A-Z0-9]{2,10})?")
@@ -147,6 +148,15 @@ class Settings(BaseSettings):
     )
     simulator_ledger: OptionalPath = Field(
         default=None, description="File for the digests of the simulated books, for checks; empty for none."
+    )
+
+    record: bool = Field(default=False, description="1 records all that the live feed delivers.")
+    record_dir: Path = Field(default=Path("recordings"), description="Folder of the recorded segments.")
+    record_segment_mb: float = Field(default=64.0, gt=0, le=4096, description="Size at which a segment is closed.")
+    record_max_gb: float = Field(default=10.0, gt=0, description="Most that all segments may take.")
+    record_keep_free_gb: float = Field(default=2.0, ge=0, description="Least that stays free on their disk.")
+    record_when_full: RecordWhenFull = Field(
+        default="delete_oldest", description="At either limit: delete_oldest segments, or stop recording."
     )
 
     state_dir: Path = Field(default=Path(".orderbook"), description="Folder of all local state.")

@@ -17,6 +17,8 @@ BTC = ("hftbacktest/spot_btcusdt_20240808.jsonl.gz", "hftbacktest/spot_btcusdt_2
 ETH = ("hftbacktest/spot_ethusdt_20240808.jsonl.gz", "hftbacktest/spot_ethusdt_20240809.jsonl.gz")
 USDM_BTC = ("hftbacktest/usdm_btcusdt_20240808.jsonl.gz",)
 FOUR_SYMBOLS = ("cryptofeed/spot_multi_20211012.ws",)
+PARTIAL = ("messages/spot_depth20.jsonl",)
+SAMPLES = ("messages/crypto_msg_parser.jsonl",)
 
 
 def recording(names: tuple[str, ...]) -> tuple[Path, ...]:

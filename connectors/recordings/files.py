@@ -1,58 +1,61 @@
-"""Reading recordings, of two formats that are told apart by the file's name.
+"""Reading recordings: segments of the recorder, and files of other formats (see `lines` and `foreign`).
 
-- `NAME.jsonl[.gz]`: a line is `<receive time, ns> <JSON>`, the JSON a combined-stream frame or, inline, the REST
-  snapshot of the file's only symbol.
-- `NAME.ws` with `NAME.http` beside it: a line is `<receive time, s>: <JSON>`; the REST answers stand in the second
-  file as `<url> -> <receive time, s>: <JSON>`.
+A folder stands for all segments below it. Everything named together is one recording, merged by receive time.
 """
 
 from __future__ import annotations
 
-import gzip
 import heapq
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Final, TypeAlias, cast
+from typing import Final
 
-from connectors.binance.frames import decode_frame, decode_snapshot
-from orderbook.errors import SettingsError, UnreadableMessage
-from orderbook.market import DepthDiff, Market, Snapshot
+from connectors.binance.arrivals import NS_PER_MS, Received, SnapshotArrived
+from connectors.recordings.compressed import BytesRead
+from connectors.recordings.foreign import json_lines, websocket_and_rest
+from connectors.recordings.recorded import Recorded, RecordedLine, UnreadableLine
+from connectors.recordings.series import Series, series_of
+from orderbook.errors import SettingsError
+from orderbook.market import Market
 
-NS_PER_MS: Final = 1_000_000
-FRAMES_LOOKED_AT: Final = 1000
-_REST_DEPTH = re.compile(r"/depth\?symbol=(\w+)&")
-_FRAME_SYMBOL = re.compile(rb'"s":"(\w+)"')
+LINES_LOOKED_AT: Final = 1000
+HEAD_BYTES: Final = 200
+JSON_LINES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".jsonl.zst.part")
+FORMATS: Final = "name a folder of segments, a .jsonl, .jsonl.gz, .jsonl.zst or .ws file"
+
+_DEPTH_STREAM: Final = re.compile(rb'"stream":"(?:[^"]*/)?(\w+)@depth')
+_SYMBOL: Final = re.compile(rb'"s":"(\w+)"')
+_EVENT_TIME: Final = re.compile(rb'"E":(\d+)')
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedFrame:
-    """A WebSocket frame as it was received."""
+class RecordedSession:
+    """One connection's session in a recording: the series of its segments (empty for others) and its first symbols."""
 
-    receive_time_ms: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedSnapshot:
-    """A REST snapshot as it was received."""
-
-    receive_time_ms: int
-    symbol: str
-    snapshot: Snapshot
-
-
-Recorded: TypeAlias = RecordedFrame | RecordedSnapshot
+    series: str
+    symbols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingSummary:
-    """What the beginning of a recording's files tells.
+    """What a recording holds.
 
-    `first_event_time_ms` is the exchange's time of the first depth diff.
+    `symbols` are all that are ever followed. `first_event_time_ms` is the exchange's time of the first depth frame, its
+    receive time where the exchange gives none.
     """
+
+    market: Market
+    symbols: tuple[str, ...]
+    first_event_time_ms: int
+    sessions: tuple[RecordedSession, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Depth:
+    """What one file's or series' depth frames tell."""
 
     market: Market
     symbols: tuple[str, ...]
@@ -60,113 +63,139 @@ class RecordingSummary:
 
 
 def summarise(files: Sequence[Path]) -> RecordingSummary:
-    """Look at the beginning of the files, which are one recording.
+    """Look through the files, which are one recording; those of other formats are read to their end for symbols.
 
-    Raises SettingsError when there is no file, one cannot be read, holds no depth diff, or when the files mix spot
-    and futures, whose symbols would be taken for one another.
+    Raises SettingsError when there is no file, one cannot be read, nothing holds a depth frame, or when they mix
+    markets, whose symbols would be taken for one another.
     """
-    if not files:
-        raise SettingsError("no recording was named: set RECORDING to one or more files, comma-separated")
-    beginnings = [_beginning(file) for file in files]
-    markets = {beginning.market for beginning in beginnings}
+    all_series, others = _sorted_out(files)
+    told = [_depth(file.name, read_file(file)) for file in others]
+    sessions = [RecordedSession("", _union(depth.symbols for depth in told))] if told else []
+    for series in all_series:
+        sessions.append(RecordedSession(series.name, series.symbols))
+        beginning = islice(series.lines(), LINES_LOOKED_AT)
+        depth = _depth(series.name, beginning, market=series.market, begun_ns=series.began_ns)
+        told.append(_Depth(series.market, series.all_symbols, depth.first_event_time_ms))
+    markets = sorted({depth.market for depth in told})
     if len(markets) > 1:
         raise SettingsError(
-            f"the recordings {', '.join(file.name for file in files)} mix spot and futures: replay them separately"
+            f"the recordings {', '.join(file.name for file in files)} mix {' and '.join(markets)}: take one at a time"
         )
     return RecordingSummary(
-        beginnings[0].market,
-        tuple(dict.fromkeys(symbol for beginning in beginnings for symbol in beginning.symbols)),
-        min(beginning.first_event_time_ms for beginning in beginnings),
+        told[0].market,
+        _union(depth.symbols for depth in told),
+        min(depth.first_event_time_ms for depth in told),
+        tuple(sessions),
     )
 
 
-def _beginning(file: Path) -> RecordingSummary:
-    """What the first lines of one file tell."""
-    symbols: dict[str, None] = {}
-    first: DepthDiff | None = None
-    for recorded in islice(read_file(file), FRAMES_LOOKED_AT):
-        if isinstance(recorded, RecordedSnapshot):
-            symbols[recorded.symbol] = None
-            continue
-        try:
-            frame = decode_frame(recorded.payload)
-        except UnreadableMessage:
-            continue
-        if isinstance(frame, DepthDiff):
-            symbols[frame.symbol] = None
-            first = first or frame
-    if first is None:
-        raise SettingsError(f"recording {file} holds no depth diff in its first {FRAMES_LOOKED_AT} lines")
-    market: Market = "spot" if first.previous_update_id is None else "usdm"
-    return RecordingSummary(market, tuple(symbols), first.event_time_ms)
+def read(files: Sequence[Path], bytes_read: BytesRead | None = None) -> Iterator[RecordedLine]:
+    """Every line of the recording, merged by receive time; at equal times in the order of the files.
+
+    Raises SettingsError when a file cannot be read.
+    """
+    all_series, others = _sorted_out(files)
+    return heapq.merge(
+        *(read_file(file, bytes_read) for file in others),
+        *(series.lines(bytes_read) for series in all_series),
+        key=_receive_time_ns,
+    )
 
 
-def read(files: Sequence[Path]) -> Iterator[Recorded]:
-    """Every recorded line of the files, merged by receive time; at equal times in the order of the files."""
-    return heapq.merge(*(read_file(file) for file in files), key=_receive_time)
-
-
-def read_file(file: Path) -> Iterator[Recorded]:
-    """One file's lines in the order in which they were received; raises SettingsError when it cannot be read."""
-    if not file.is_file():
-        raise SettingsError(f"recording {file} does not exist: name a .jsonl, .jsonl.gz or .ws file")
+def read_file(file: Path, bytes_read: BytesRead | None = None) -> Iterator[RecordedLine]:
+    """The lines of one file that is no segment, in their order; raises SettingsError when it cannot be read."""
     if file.suffix == ".ws":
-        return heapq.merge(_websocket_lines(file), _rest_lines(file.with_suffix(".http")), key=_receive_time)
-    if file.name.endswith((".jsonl", ".jsonl.gz")):
-        return _json_lines(file)
-    raise SettingsError(f"recording {file} has an unknown format: name a .jsonl, .jsonl.gz or .ws file")
+        return websocket_and_rest(file, bytes_read)
+    return json_lines(file, bytes_read)
 
 
-def _receive_time(recorded: Recorded) -> int:
-    return recorded.receive_time_ms
+def size_bytes(files: Sequence[Path]) -> int:
+    """The size of all files together, what `bytes_read` adds up to; raises SettingsError."""
+    all_series, others = _sorted_out(files)
+    rest = [file.with_suffix(".http") for file in others if file.suffix == ".ws"]
+    segments = [segment.file for series in all_series for segment in series.segments]
+    return sum(file.stat().st_size for file in (*others, *rest, *segments) if file.is_file())
 
 
-def _json_lines(file: Path) -> Iterator[Recorded]:
-    symbol: str | None = None
-    early: list[tuple[int, Snapshot]] = []
-    with _open(file) as lines:
-        for number, line in enumerate(lines, start=1):
-            stamp, _, payload = line.rstrip(b"\n").partition(b" ")
-            if not stamp.isdigit():
-                raise SettingsError(f"recording {file}, line {number}: {line[:60]!r} does not begin with a time in ns")
-            receive_time_ms = int(stamp) // NS_PER_MS
-            if payload.startswith(b'{"lastUpdateId"'):
-                snapshot = decode_snapshot(payload)
-                if symbol is None:
-                    early.append((receive_time_ms, snapshot))
-                else:
-                    yield RecordedSnapshot(receive_time_ms, symbol, snapshot)
-                continue
-            if symbol is None and (named := _FRAME_SYMBOL.search(payload)):
-                symbol = named.group(1).decode()
-                for _, snapshot in early:
-                    yield RecordedSnapshot(receive_time_ms, symbol, snapshot)
-            yield RecordedFrame(receive_time_ms, payload)
+def _sorted_out(files: Sequence[Path]) -> tuple[list[Series], list[Path]]:
+    """The series of segments, and the files of other formats, each checked to exist and to be of a known format."""
+    if not files:
+        raise SettingsError("no recording was named: set RECORDING to one or more files, comma-separated")
+    named: list[Path] = []
+    for file in files:
+        if file.is_dir():
+            below = sorted(inner for inner in file.rglob("*.jsonl.zst*") if inner.name.endswith(JSON_LINES))
+            if not below:
+                raise SettingsError(f"recording {file} is a folder without segments: no .jsonl.zst file is below it")
+            named += below
+        elif not file.is_file():
+            raise SettingsError(f"recording {file} does not exist: {FORMATS}")
+        elif not file.name.endswith((*JSON_LINES, ".ws")):
+            raise SettingsError(f"recording {file} has an unknown format: {FORMATS}")
+        elif not file.stat().st_size:
+            raise SettingsError(f"recording {file} is empty: nothing was recorded, or its copying failed")
+        else:
+            named.append(file)
+    return series_of(named)
 
 
-def _websocket_lines(file: Path) -> Iterator[Recorded]:
-    with _open(file) as lines:
-        for line in lines:
-            stamp, colon, payload = line.rstrip(b"\n").partition(b": ")
-            if colon and payload.startswith(b"{"):
-                yield RecordedFrame(_seconds_to_ms(stamp), payload)
+def _depth(name: str, lines: Iterable[RecordedLine], market: Market | None = None, begun_ns: int = 0) -> _Depth:
+    """Market, symbols and first time of the depth frames and snapshots among the lines.
+
+    A known `market` says that there need be none yet; `begun_ns` is the time then.
+    """
+    symbols: dict[str, None] = {}
+    first_ms: int | None = None
+    markets: dict[Market, None] = {} if market is None else {market: None}
+    refused: UnreadableLine | None = None
+    for line in lines:
+        if isinstance(line, UnreadableLine):
+            refused = refused or line
+        if not isinstance(line, Recorded):
+            continue
+        arrival = line.arrival
+        if isinstance(arrival, SnapshotArrived):
+            symbols[arrival.symbol] = None
+        if not isinstance(arrival, Received) or (symbol := _depth_symbol(arrival)) is None:
+            continue
+        symbols[symbol] = None
+        markets[_market(arrival.payload)] = None
+        if first_ms is None:
+            stated = _EVENT_TIME.search(arrival.payload)
+            first_ms = int(stated.group(1)) if stated else arrival.receive_time_ns // NS_PER_MS
+    if market is not None:
+        return _Depth(market, tuple(symbols), begun_ns // NS_PER_MS if first_ms is None else first_ms)
+    if first_ms is None:
+        why = f"; {refused.place}: {refused.reason}" if refused is not None else ""
+        raise SettingsError(f"recording {name} holds no depth frame, so there is no book in it{why}")
+    if len(markets) > 1:
+        raise SettingsError(f"recording {name} mixes {' and '.join(sorted(markets))}: one file is one market")
+    return _Depth(next(iter(markets)), tuple(symbols), first_ms)
 
 
-def _rest_lines(file: Path) -> Iterator[Recorded]:
-    if not file.is_file():
-        raise SettingsError(f"recording {file.with_suffix('.ws')} lacks its REST answers: {file.name} is not beside it")
-    with _open(file) as lines:
-        for line in lines:
-            url, _, answer = line.rstrip(b"\n").partition(b" -> ")
-            stamp, _, payload = answer.partition(b": ")
-            if asked := _REST_DEPTH.search(url.decode()):
-                yield RecordedSnapshot(_seconds_to_ms(stamp), asked.group(1), decode_snapshot(payload))
+def _depth_symbol(frame: Received) -> str | None:
+    """The symbol of a diff or partial book, None for any other frame."""
+    head = frame.payload[:HEAD_BYTES]
+    if frame.stream is not None:
+        symbol, _, kind = frame.stream.partition("@")
+        return symbol.upper() if kind.startswith("depth") else None
+    if streamed := _DEPTH_STREAM.search(head):
+        return streamed.group(1).decode().upper()
+    if b'"depthUpdate"' in head and (named := _SYMBOL.search(head)):
+        return named.group(1).decode()
+    return None
 
 
-def _seconds_to_ms(stamp: bytes) -> int:
-    whole, _, fraction = stamp.partition(b".")
-    return int(whole) * 1000 + int((fraction + b"000")[:3])
+def _market(payload: bytes) -> Market:
+    """Spot gives no id of the diff before; COIN-M names the pair as well."""
+    if b'"pu":' not in payload:
+        return "spot"
+    return "coinm" if b'"ps":' in payload else "usdm"
 
 
-def _open(file: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
+def _union(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable(names)))
+
+
+def _receive_time_ns(line: RecordedLine) -> int:
+    return line.receive_time_ns

@@ -1,6 +1,6 @@
-"""A recording as a Bytewax source: the recorded frames drive the same session as a live connection would.
+"""A recording as a Bytewax source: the recorded arrivals drive the same sessions as live ones do.
 
-The receive times of the recording are the session's clock, so a replay makes the same messages at any speed. The
+The receive times of the recording are the sessions' clock, so a replay makes the same messages at any speed. The
 source ends when the recording does, after heartbeats that let the last window close. It cannot resume in the middle:
 what is published is a function of the whole recording, so an interrupted replay is started again from the beginning.
 """
@@ -15,16 +15,15 @@ from typing import Final, Literal
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from connectors.binance.frames import Acknowledgement, ServerShutdown, decode_frame
-from connectors.recordings.files import Recorded, RecordedSnapshot, RecordingSummary, read
-from orderbook.errors import UnreadableMessage
+from connectors.binance.arrivals import NS_PER_MS
+from connectors.recordings.files import RecordingSummary, read
+from connectors.recordings.playing import Player
+from connectors.recordings.recorded import RecordedLine
 from orderbook.keeper import BookKeeper
 from orderbook.messages import IngestMessage
-from orderbook.session import IngestSession
 from runtime.readiness import announce_ready
 
-VENUE: Final = "recording"
-FRAMES_PER_BATCH: Final = 500
+LINES_PER_BATCH: Final = 500
 WINDOW_MS: Final = 1000
 
 Speed = float | Literal["max"]
@@ -34,7 +33,7 @@ class RecordingSource(FixedPartitionedSource[IngestMessage, None]):
     """The files, which are one recording, at `speed` times their own pace or flat out.
 
     `watermark_delay_ms` is how far behind the newest event windows close, so that the last ones do. `progress` is
-    called after each batch with the receive time reached and the session's keepers.
+    called after each batch with the receive time reached and the keepers of all symbols.
     """
 
     def __init__(
@@ -60,13 +59,8 @@ class RecordingSource(FixedPartitionedSource[IngestMessage, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> RecordingPartition:  # noqa: ARG002 - Bytewax's signature
         """Open the files."""
-        session = IngestSession(
-            venue=VENUE,
-            symbols=self._summary.symbols,
-            depth_levels=self._depth_levels,
-            market=self._summary.market,
-        )
-        return RecordingPartition(self._files, session, self._speed, self._beyond_ms, self._progress)
+        player = Player(self._summary, depth_levels=self._depth_levels)
+        return RecordingPartition(self._files, player, self._speed, self._beyond_ms, self._progress)
 
 
 class RecordingPartition(StatefulSourcePartition[IngestMessage, None]):
@@ -75,47 +69,47 @@ class RecordingPartition(StatefulSourcePartition[IngestMessage, None]):
     def __init__(
         self,
         files: Sequence[Path],
-        session: IngestSession,
+        player: Player,
         speed: Speed,
         beyond_ms: int,
         progress: Callable[[int, tuple[BookKeeper, ...]], None] | None,
     ) -> None:
         self._lines = read(files)
-        self._session = session
+        self._player = player
         self._speed = speed
         self._beyond_ms = beyond_ms
         self._progress = progress
-        self._ahead: Recorded | None = next(self._lines, None)
-        self._reached_ms = 0 if self._ahead is None else self._ahead.receive_time_ms
+        self._ahead: RecordedLine | None = next(self._lines, None)
+        self._reached_ms = 0 if self._ahead is None else _ms(self._ahead)
         self._started_ms = self._reached_ms
         self._started = time.monotonic()
         self._ended = False
 
     def next_batch(self) -> list[IngestMessage]:
-        """Return what the frames due now make; raises StopIteration after the end."""
+        """Return what the lines due make; raises StopIteration after the end."""
         if self._ended:
             raise StopIteration
         messages: list[IngestMessage] = []
         limit_ms = self._due_until_ms()
-        for _ in range(FRAMES_PER_BATCH):
-            if self._ahead is None or (limit_ms is not None and self._ahead.receive_time_ms > limit_ms):
+        for _ in range(LINES_PER_BATCH):
+            if self._ahead is None or (limit_ms is not None and _ms(self._ahead) > limit_ms):
                 break
-            messages += self._play(self._ahead)
-            self._reached_ms = self._ahead.receive_time_ms
+            messages += self._player.play(self._ahead)
+            self._reached_ms = _ms(self._ahead)
             self._ahead = next(self._lines, None)
         if self._ahead is None:
-            messages += self._session.close_windows(self._beyond_ms, self._reached_ms)
+            messages += self._player.close_windows(self._beyond_ms, self._reached_ms)
             self._ended = True
         if self._progress is not None:
-            self._progress(self._reached_ms, self._session.keepers)
+            self._progress(self._reached_ms, self._player.keepers)
         announce_ready()
         return messages
 
     def next_awake(self) -> datetime | None:
-        """When the next frame is due; at once when flat out."""
+        """When the next line is due; at once when flat out."""
         if self._ahead is None or self._speed == "max":
             return None
-        ahead_s = (self._ahead.receive_time_ms - self._started_ms) / 1000 / self._speed
+        ahead_s = (_ms(self._ahead) - self._started_ms) / 1000 / self._speed
         return datetime.now(UTC) + timedelta(seconds=max(0.0, self._started + ahead_s - time.monotonic()))
 
     def snapshot(self) -> None:
@@ -126,14 +120,6 @@ class RecordingPartition(StatefulSourcePartition[IngestMessage, None]):
             return None
         return self._started_ms + int((time.monotonic() - self._started) * 1000 * self._speed)
 
-    def _play(self, recorded: Recorded) -> list[IngestMessage]:
-        receive_time_ms = recorded.receive_time_ms
-        if isinstance(recorded, RecordedSnapshot):
-            return self._session.snapshot(recorded.symbol, recorded.snapshot, receive_time_ms)
-        try:
-            frame = decode_frame(recorded.payload)
-        except UnreadableMessage as unreadable:
-            return self._session.unreadable(recorded.payload, str(unreadable), "recording", receive_time_ms)
-        if isinstance(frame, Acknowledgement | ServerShutdown):
-            return []
-        return self._session.event(frame, receive_time_ms)
+
+def _ms(line: RecordedLine) -> int:
+    return line.receive_time_ns // NS_PER_MS
