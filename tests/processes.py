@@ -45,7 +45,7 @@ def environment(settings: Settings) -> dict[str, str]:
     values["database_password"] = settings.database_password.get_secret_value()
     values["redis_password"] = settings.redis_password.get_secret_value()
     written = {
-        name.upper(): ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        name.upper(): ",".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
         for name, value in values.items()
     }
     return {**os.environ, **written}

@@ -112,7 +112,10 @@ class StreamSocket(threading.Thread):
     def _connect_and_read(self) -> tuple[str, float]:
         """Return why it ended and how many seconds the exchange asks to wait."""
         try:
-            socket = websocket.create_connection(self._plan.url, timeout=CONNECT_TIMEOUT_S, enable_multithread=True)
+            # The library checks a text's encoding byte by byte in Python, 0.8 ms for 1.5 KB; the decoder checks it too.
+            socket = websocket.create_connection(
+                self._plan.url, timeout=CONNECT_TIMEOUT_S, enable_multithread=True, skip_utf8_validation=True
+            )
         except websocket.WebSocketBadStatusException as refused:
             return _refusal(self._plan.url, refused)
         except NETWORK as unreachable:
