@@ -24,9 +24,9 @@ class Ours:
         if isinstance(event, ServerShutdown | Acknowledgement):
             return None
         published = self._publish(session.event(event, receive_time_ms))
-        for symbol in session.wanted_snapshots():
+        for wish in session.wanted_snapshots():
             snapshot = decode_snapshot(self._rest.answer)
-            published = self._publish(session.snapshot(symbol, snapshot, receive_time_ms)) or published
+            published = self._publish(session.snapshot(wish.symbol, snapshot, receive_time_ms)) or published
         return published
 
     @staticmethod

@@ -33,7 +33,7 @@ class LineRules:
     renew_spread_ms: int = 1_800_000
     overlap_ms: int = 3_000
     hopeless_ms: int = 30_000
-    settled_ms: int = 60_000
+    settled_ms: int = 10_000
     silence_again_ms: int = 30_000
     longest_silence_again_ms: int = 600_000
 

@@ -73,6 +73,11 @@ class Exchange:
         assert answer.status == 202, answer.data
         return injected
 
+    def too_long_s(self, *symbols: str) -> float:
+        """A silence that each of the symbols takes for one, at the pace it has now; seconds."""
+        newest = [self.consumer.newest(symbol) for symbol in symbols]
+        return max((beat.stale_after_ms or 0) / 1000 for beat in newest if beat is not None) + 2.0
+
     def away(self, symbol: str, fault: Injected, within_s: float = 45.0) -> Away:
         """Wait until the symbol has left live after the fault and is back, and return the stretch."""
         return eventually(lambda: self._away(symbol, fault), within_s)
