@@ -9,6 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.app import app
+from connectors.binance.arrivals import Received, SnapshotArrived
+from connectors.recordings.lines import INLINE_SNAPSHOT, Lost, decode_line
+from connectors.recordings.segments import SegmentSeries
 from orderbook.settings import Settings
 from tests.unit.recordings.synthetic import SyntheticMarket
 
@@ -136,6 +139,23 @@ def test_files_that_follow_each_other_are_one_recording() -> None:
     assert (status, told["files"], told["market"]) == (0, ["a.jsonl.gz", "b.jsonl.gz"], "coinm")
     assert told["symbols"][0]["books"] == 97
     assert told["symbols"][0]["state"] == "live"
+
+
+def test_frames_that_the_recorder_lost_are_told(tmp_path: Path) -> None:
+    series = SegmentSeries(
+        tmp_path, venue="simulator", market="spot", part="a", symbols=("BTCUSDT",), segment_bytes=10**9
+    )
+    for line in market().recording(50):
+        decoded = decode_line(line.encode())
+        if INLINE_SNAPSHOT in line.encode() and isinstance(decoded, Received):
+            decoded = SnapshotArrived(decoded.receive_time_ns, "BTCUSDT", 1000, decoded.payload)
+        series.write(decoded)
+    series.write(Lost(SyntheticMarket(futures=False).now_ms * 1_000_000, 17))
+    series.close()
+    status, told = report(str(tmp_path))
+    assert (status, told["lost_frames"], told["symbols"][0]["state"]) == (0, 17, "live")
+    assert report(str(tmp_path), "--strict")[0] == 1
+    assert "17 frames were lost by the recorder" in verify(str(tmp_path)).stdout
 
 
 def test_only_the_symbols_asked_for_are_looked_at() -> None:

@@ -9,7 +9,7 @@ import pytest
 from connectors.recordings.files import summarise
 from connectors.recordings.source import RecordingPartition, RecordingSource
 from orderbook.messages import Book, IngestMessage, Trade
-from tests.recordings import BTC, ETH, FOUR_SYMBOLS, USDM_BTC, lines, recording
+from tests.recordings import BTC, ETH, USDM_BTC, lines, recording
 
 
 def opened(names: tuple[str, ...]) -> RecordingPartition:
@@ -57,15 +57,3 @@ def test_every_diff_after_the_snapshot_is_a_book_with_the_exchange_s_best_quotes
     assert ours == {update_id: quotes[update_id] for update_id in ours}
     trades = [message for message in messages if isinstance(message, Trade)]
     assert [trade.trade_id for trade in trades] == [one["t"] for one in data if one.get("e") == "trade"]
-
-
-@pytest.mark.parametrize("names", [BTC, ETH, USDM_BTC, FOUR_SYMBOLS], ids=["BTC", "ETH", "USD-M", "four symbols"])
-def test_the_keeper_s_own_oracle_finds_no_mismatch(names: tuple[str, ...]) -> None:
-    partition = opened(names)
-    for _ in played(partition):
-        pass
-    for keeper in partition._player.keepers:
-        assert keeper.state in {"live", "unverified"}
-        assert keeper.oracle.mismatches == 0
-        assert (keeper.counters.gaps, keeper.counters.held_back) == (0, 0)
-    assert sum(keeper.oracle.checks for keeper in partition._player.keepers) > 0
