@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 import websocket
 
+from connectors.binance.rest import NOT_SERVED
 from connectors.binance.streams import StreamPlan, confirmed
 from orderbook.errors import VenueRefused
 
@@ -192,7 +193,7 @@ def _refusal(url: str, refused: websocket.WebSocketBadStatusException) -> tuple[
     """Why a handshake was refused and how long to wait; raises VenueRefused where this region is not served."""
     address = url.partition("?")[0]
     status = refused.status_code
-    if status == HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
+    if status in NOT_SERVED:
         raise VenueRefused(f"{address} does not serve this region (HTTP {status}): set FEED to another exchange")
     wait_s = 0.0
     if status in LIMITED:

@@ -69,14 +69,15 @@ def step_until(
     return eventually(look)
 
 
-def test_a_handshake_that_is_refused_for_the_region_is_fatal() -> None:
+@pytest.mark.parametrize("status", [451, 403])
+def test_a_handshake_that_is_refused_for_the_region_is_fatal(status: int) -> None:
     async def refuse(_request: web.Request) -> web.Response:
-        return web.Response(status=451)
+        return web.Response(status=status)
 
     with (
         serving(refuse) as base,
         connected(base, ArrivalQueue()) as connection,
-        pytest.raises(VenueRefused, match=r"/stream does not serve this region \(HTTP 451\)"),
+        pytest.raises(VenueRefused, match=rf"/stream does not serve this region \(HTTP {status}\)"),
     ):
         step_until(connection, ArrivalQueue(), lambda _: False)
 
