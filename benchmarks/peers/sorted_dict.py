@@ -29,9 +29,10 @@ class Baseline:
         self._last_update_id = diff["u"]
         bids, asks = self._bids, self._asks
         for side, changes in ((bids, diff["b"]), (asks, diff["a"])):
-            for price, quantity in changes:
-                if float(quantity):
-                    side[float(price)] = float(quantity)
+            for price, quantity_text in changes:
+                quantity = float(quantity_text)
+                if quantity:
+                    side[float(price)] = quantity
                 else:
                     side.pop(float(price), None)
         bid_price = list(islice(reversed(bids), LEVELS))
