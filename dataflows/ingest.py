@@ -22,6 +22,8 @@ from connectors.binance.venues import choose_feed
 from connectors.kafka.newest import newest_event_time_ms
 from connectors.kafka.sink import KafkaRecordSink
 from connectors.recordings.files import RecordingSummary, summarise
+from connectors.recordings.live import RecordedBinanceSource
+from connectors.recordings.recorder import recorder_of
 from connectors.recordings.source import RecordingSource
 from dataflows.ending import EndingSource
 from dataflows.routing import router
@@ -69,7 +71,8 @@ def live_source(settings: Settings) -> tuple[BinanceSource, tuple[str, ...]]:
     """The exchange of the settings and the symbols that are followed from the start.
 
     Raises SettingsError where SYMBOLS names or picks what the exchange does not trade. What was asked for at run time
-    (`orderbook symbols`) and is not traded is left out, and told.
+    (`orderbook symbols`) and is not traded is left out, and told. With RECORD=1 it also raises SettingsError where the
+    folder cannot be recorded into.
     """
     endpoints = endpoints_of(settings)
     rest = RestClient(endpoints)
@@ -80,6 +83,11 @@ def live_source(settings: Settings) -> tuple[BinanceSource, tuple[str, ...]]:
     for symbol, reason in decision.refused.items():
         log.warning("symbol_refused", symbol=symbol, reason=reason)
     log.info("symbols_chosen", symbols=len(decision.symbols), connections=len(decision.assignment))
+    if settings.record:
+        recording = recorder_of(settings)
+        return RecordedBinanceSource(
+            endpoints, settings, listing, chosen, decision, recording=recording
+        ), decision.symbols
     return BinanceSource(endpoints, settings, listing, chosen, decision), decision.symbols
 
 

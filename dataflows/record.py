@@ -14,21 +14,15 @@ import typer
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
-from connectors.binance.endpoints import endpoints_of
-from connectors.binance.rest import RestClient
-from connectors.binance.roster import starting
-from connectors.binance.selection import needs_volumes, select
 from connectors.binance.venues import choose_feed
-from connectors.recordings.live import RecordedBinanceSource
-from connectors.recordings.recorder import recorder_of
 from dataflows.ending import EndingSource
+from dataflows.ingest import live_source
 from dataflows.running import run_apart
 from orderbook.errors import OrderbookError, SettingsError
 from orderbook.messages import IngestMessage
-from orderbook.settings import Settings, load_settings
+from orderbook.settings import load_settings
 from runtime.ending import end_on_sigterm
 from runtime.logs import configure_logs, get_logger
-from runtime.roster import read_wanted
 
 log = get_logger("record")
 
@@ -39,35 +33,20 @@ def flow() -> Dataflow:
 
 
 def flow_until(ending: threading.Event) -> Dataflow:
-    """The recorder as the settings say, until `ending` is set; raises SettingsError as `recorded_source` does."""
-    settings = load_settings()
+    """The recorder as the settings say, until `ending` is set.
+
+    Raises SettingsError as `live_source` does, and where the feed is a recording itself.
+    """
+    settings = load_settings(record=True)
     choice = choose_feed(settings.feed)
     log.info("feed_chosen", feed=choice.feed, why=choice.why)
-    source, symbols = recorded_source(settings.model_copy(update={"feed": choice.feed}))
+    if choice.feed == "recording":
+        raise SettingsError("FEED=recording has nothing to record: choose an exchange or the simulator")
+    source, symbols = live_source(settings.model_copy(update={"feed": choice.feed}))
     log.info("recording", symbols=len(symbols), folder=str(settings.record_dir))
     record = Dataflow("record")
     op.output("nowhere", op.input("exchange", record, EndingSource(source, ending)), _Nowhere())
     return record
-
-
-def recorded_source(settings: Settings) -> tuple[RecordedBinanceSource, tuple[str, ...]]:
-    """The exchange of the settings with a recorder beside it, and the symbols followed from the start.
-
-    Raises SettingsError where SYMBOLS names or picks what the exchange does not trade, where the feed is a recording
-    itself, or where the folder cannot be recorded into.
-    """
-    if settings.feed == "recording":
-        raise SettingsError("FEED=recording has nothing to record: choose an exchange or the simulator")
-    endpoints = endpoints_of(settings)
-    rest = RestClient(endpoints)
-    listing = rest.listing()
-    volumes = rest.quote_volumes() if needs_volumes(settings.symbols) else {}
-    chosen = select(settings.symbols, listing, volumes)
-    decision = starting(chosen, read_wanted(settings), listing)
-    for symbol, reason in decision.refused.items():
-        log.warning("symbol_refused", symbol=symbol, reason=reason)
-    source = RecordedBinanceSource(endpoints, settings, listing, chosen, decision, recording=recorder_of(settings))
-    return source, decision.symbols
 
 
 class _Nowhere(DynamicSink[IngestMessage]):
