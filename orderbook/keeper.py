@@ -39,7 +39,9 @@ FIRST_SNAPSHOT: Final = "waiting for the first snapshot"
 class BookKeeper:
     """The book of one symbol and the trust in it. Pure: time and events come in as arguments."""
 
-    def __init__(self, *, venue: str, symbol: str, rules: SequenceRules, depth_levels: int) -> None:
+    def __init__(
+        self, *, venue: str, symbol: str, rules: SequenceRules, depth_levels: int, covered: bool = True
+    ) -> None:
         self.venue: Final = venue
         self.symbol: Final = symbol
         self.counters: Final = KeeperCounters()
@@ -57,6 +59,7 @@ class BookKeeper:
         self.coverage_bps: tuple[float | None, float | None] = (None, None)
         self._rules = rules
         self._depth_levels = depth_levels
+        self._covered = covered
         self._following = False
         self._was_live = False
         self._book = LocalBook()
@@ -321,7 +324,7 @@ class BookKeeper:
             self._covered_mid = mid
             self.coverage_bps = edge.reach_bps(mid)
         book, levels = self._book, self._depth_levels
-        if reaches_beyond(edge, book, levels - 1):
+        if self._covered and reaches_beyond(edge, book, levels - 1):
             if self.state != "unverified":
                 self._settle("unverified", "coverage", f"the best {levels} levels reach beyond the snapshot")
         elif self.state != "live":

@@ -59,10 +59,20 @@ class IngestSession:
     """The books of the symbols of one connection, their heartbeats and what could not be read.
 
     Each second it makes a heartbeat for every symbol and one with an empty symbol, the clock of the partitions that
-    no symbol lives in. A change of a symbol's state is told at once, and to the gap ledger.
+    no symbol lives in. A change of a symbol's state is told at once, and to the gap ledger. `covered`: a book whose
+    published levels reach beyond its snapshot is unverified; otherwise only its coverage tells.
     """
 
-    def __init__(self, *, venue: str, symbols: Iterable[str], depth_levels: int, market: Market = "spot") -> None:
+    def __init__(
+        self,
+        *,
+        venue: str,
+        symbols: Iterable[str],
+        depth_levels: int,
+        market: Market = "spot",
+        covered: bool = True,
+    ) -> None:
+        self._covered = covered
         self._venue = venue
         self._rules = SequenceRules(market)
         self._depth_levels = depth_levels
@@ -266,7 +276,13 @@ class IngestSession:
 
     def _following(self, symbol: str) -> _Followed:
         return _Followed(
-            BookKeeper(venue=self._venue, symbol=symbol, rules=self._rules, depth_levels=self._depth_levels)
+            BookKeeper(
+                venue=self._venue,
+                symbol=symbol,
+                rules=self._rules,
+                depth_levels=self._depth_levels,
+                covered=self._covered,
+            )
         )
 
     def _timed(self, keeper: BookKeeper, event_time_ms: int, receive_time_ms: int) -> tuple[int, int]:

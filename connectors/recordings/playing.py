@@ -15,13 +15,20 @@ VENUE = "recording"
 class Player:
     """The sessions of a recording. The receive times of its lines are their clock, so any pace gives the same messages.
 
-    `venue` stands on every message.
+    `venue` stands on every message. With `covered`, levels beyond the last snapshot make a book unverified; without,
+    only where the recording is of our own recorder, which fetched a newer snapshot when one was needed.
     """
 
-    def __init__(self, summary: RecordingSummary, *, depth_levels: int, venue: str = VENUE) -> None:
+    def __init__(
+        self, summary: RecordingSummary, *, depth_levels: int, venue: str = VENUE, covered: bool = True
+    ) -> None:
         self._sessions = {
             session.series: IngestSession(
-                venue=venue, symbols=session.symbols, depth_levels=depth_levels, market=summary.market
+                venue=venue,
+                symbols=session.symbols,
+                depth_levels=depth_levels,
+                market=summary.market,
+                covered=covered or bool(session.series),
             )
             for session in summary.sessions
         }

@@ -59,7 +59,7 @@ class RecordingSource(FixedPartitionedSource[IngestMessage, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> RecordingPartition:  # noqa: ARG002 - Bytewax's signature
         """Open the files."""
-        player = Player(self._summary, depth_levels=self._depth_levels)
+        player = Player(self._summary, depth_levels=self._depth_levels, covered=False)
         return RecordingPartition(self._files, player, self._speed, self._beyond_ms, self._progress)
 
 
