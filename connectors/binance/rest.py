@@ -25,8 +25,6 @@ from orderbook.errors import RateLimited, Retryable, ServiceUnavailable, VenueRe
 from runtime.logs import get_logger
 
 READ_TIMEOUT_S: Final = 10.0
-NOT_SERVED: Final = (HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS, HTTPStatus.FORBIDDEN)
-"""HTTP statuses that refuse a region, or an address, rather than a request."""
 DEFAULT_WAIT_S: Final = 60.0
 BANNED: Final = 418
 USED_WEIGHT: Final = "X-MBX-USED-WEIGHT-1M"
@@ -180,7 +178,7 @@ def _refusal(
         wait_s = float(retry_after or DEFAULT_WAIT_S)
         kind = Banned if status == BANNED else RateLimited
         return kind(f"{base} asks to wait {wait_s:.0f} s (HTTP {status})", retry_after_s=wait_s)
-    if status in NOT_SERVED:
+    if status in (HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS, HTTPStatus.FORBIDDEN):
         return RequestRefused(f"{base} does not serve this region (HTTP {status})", status=status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ServiceUnavailable(f"{base}{path} answered HTTP {status}")

@@ -14,7 +14,7 @@ from connectors.binance.arrivals import SnapshotArrived, StatusChanged
 from connectors.binance.budget import WeightBudget
 from connectors.binance.connection import monotonic_ms
 from connectors.binance.receive_clock import MachineClock
-from connectors.binance.rest import NOT_SERVED, Banned, RequestRefused, RestClient
+from connectors.binance.rest import Banned, RequestRefused, RestClient
 from connectors.binance.selection import TRADING
 from connectors.binance.wishes import Request, Wish, WishList
 from orderbook.errors import OrderbookError, RateLimited, VenueRefused
@@ -23,6 +23,7 @@ from runtime.logs import get_logger
 THREADS: Final = 3
 """Requests under way at once: 450 answers of some 100 ms each take 15 s."""
 LONGEST_WAIT_MS: Final = 1000
+UNAVAILABLE_FOR_LEGAL_REASONS: Final = 451
 
 T = TypeVar("T")
 log = get_logger("binance_snapshots")
@@ -122,7 +123,7 @@ class SnapshotFetcher:
                 self._obey(limited)
                 self._wishes.put_off(request)
         except OrderbookError as failed:
-            if isinstance(failed, RequestRefused) and failed.status in NOT_SERVED:
+            if isinstance(failed, RequestRefused) and failed.status == UNAVAILABLE_FOR_LEGAL_REASONS:
                 raise VenueRefused(f"{failed}: set FEED to another exchange") from None
             log.warning("request_failed", kind=request.kind, symbol=request.symbol, reason=str(failed))
             with self._changed:

@@ -15,7 +15,6 @@ from typing import Final, Protocol
 
 import websocket
 
-from connectors.binance.rest import NOT_SERVED
 from connectors.binance.streams import StreamPlan, confirmed
 from orderbook.errors import VenueRefused
 
@@ -193,7 +192,7 @@ def _refusal(url: str, refused: websocket.WebSocketBadStatusException) -> tuple[
     """Why a handshake was refused and how long to wait; raises VenueRefused where this region is not served."""
     address = url.partition("?")[0]
     status = refused.status_code
-    if status in NOT_SERVED:
+    if status == HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
         raise VenueRefused(f"{address} does not serve this region (HTTP {status}): set FEED to another exchange")
     wait_s = 0.0
     if status in LIMITED:
