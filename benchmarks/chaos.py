@@ -10,7 +10,6 @@ import argparse
 import json
 import shutil
 import tempfile
-import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -23,6 +22,7 @@ from connectors.simulator.digest import book_digest
 from connectors.simulator.ledger import read_ledger
 from orderbook.messages import Book, FeedGap, Heartbeat, IngestMessage
 from orderbook.settings import Settings
+from runtime.logs import configure_logs
 from tests.faults.consumer import Consumer
 from tests.processes import eventually, running
 from tests.servers import free_port
@@ -83,6 +83,7 @@ def main() -> None:
         state_dir=folder / "state",
         log_level="error",
     )
+    configure_logs(level="error", form="console")
     judge = Judge()
     try:
         figures = run(settings, folder, judge, asked)
@@ -97,10 +98,9 @@ def run(settings: Settings, folder: Path, judge: Judge, asked: argparse.Namespac
     """Let it run, and return what was seen from outside."""
     address = f"http://{settings.simulator_address}"
     consumer = Consumer(settings, judge.take)
-    weights = UsedWeight(address)
     with running(settings, ["connectors.simulator"], folder) as simulator:
         started = time.monotonic()
-        with consumer.running(), weights:
+        with consumer.running():
             eventually(lambda: all_live(consumer, judge), LIVE_WITHIN_S, every_s=0.5)
             live_after_s = time.monotonic() - started
             own = psutil.Process()
@@ -120,6 +120,7 @@ def run(settings: Settings, folder: Path, judge: Judge, asked: argparse.Namespac
                 (after.user + after.system - before.user - before.system) / lasted_s
                 for before, after in zip(cpu, (own.cpu_times(), server.cpu_times()), strict=True)
             ]
+            market = urllib3.request("GET", f"{address}/simulator/market").json()
             injected = urllib3.request("GET", f"{address}/simulator/faults").json()["injected"]
             eventually(lambda: all_live(consumer, judge), LIVE_WITHIN_S, every_s=0.5)
             healed_s = time.monotonic() - begun - lasted_s
@@ -137,7 +138,7 @@ def run(settings: Settings, folder: Path, judge: Judge, asked: argparse.Namespac
         "stretches by cause": dict(judge.gaps.most_common()),
         "symbol time live": f"{1 - judge.away_ms / 1000 / symbols / lasted_s:.2%}",
         "all live after the last fault, s": round(healed_s, 1),
-        "most request weight a minute": weights.most,
+        "most request weight a minute": market["most_weight_a_minute"],
         "budget of request weight a minute": int(6000 * settings.request_weight_share),
         "consumer, cores": round(spent[0], 2),
         "simulator, cores": round(spent[1], 2),
@@ -178,29 +179,6 @@ def post(address: str, body: object) -> None:
     """Ask the simulator for something."""
     answer = urllib3.request("POST", address, json=body)
     assert answer.status == 202, answer.data
-
-
-class UsedWeight:
-    """Asks the exchange each second how much weight it has counted in its minute."""
-
-    def __init__(self, address: str) -> None:
-        self.most = 0
-        self._address = address
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        pool = urllib3.PoolManager(retries=False)
-        while not self._ending.wait(1.0):
-            answer = pool.request("GET", f"{self._address}/api/v3/ping")
-            self.most = max(self.most, int(answer.headers.get("X-MBX-USED-WEIGHT-1M", 0)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 
 from connectors.binance.endpoints import endpoints_of
+from connectors.binance.line import LineRules
 from connectors.binance.rest import RestClient
 from connectors.binance.roster import starting
 from connectors.binance.selection import needs_volumes, select
@@ -67,12 +68,12 @@ def build(settings: Settings, source: Source[IngestMessage], symbols: tuple[str,
     return ingest
 
 
-def live_source(settings: Settings) -> tuple[BinanceSource, tuple[str, ...]]:
+def live_source(settings: Settings, rules: LineRules | None = None) -> tuple[BinanceSource, tuple[str, ...]]:
     """The exchange of the settings and the symbols that are followed from the start.
 
     Raises SettingsError where SYMBOLS names or picks what the exchange does not trade. What was asked for at run time
     (`orderbook symbols`) and is not traded is left out, and told. With RECORD=1 it also raises SettingsError where the
-    folder cannot be recorded into.
+    folder cannot be recorded into. `rules` are the times of the connections, by default those of Binance.
     """
     endpoints = endpoints_of(settings)
     rest = RestClient(endpoints)
@@ -86,9 +87,9 @@ def live_source(settings: Settings) -> tuple[BinanceSource, tuple[str, ...]]:
     if settings.record:
         recording = recorder_of(settings)
         return RecordedBinanceSource(
-            endpoints, settings, listing, chosen, decision, recording=recording
+            endpoints, settings, listing, chosen, decision, recording=recording, rules=rules
         ), decision.symbols
-    return BinanceSource(endpoints, settings, listing, chosen, decision), decision.symbols
+    return BinanceSource(endpoints, settings, listing, chosen, decision, rules=rules), decision.symbols
 
 
 def recording_source(settings: Settings) -> tuple[RecordingSource, tuple[str, ...]]:

@@ -61,7 +61,7 @@ AlertStatus = Literal["FIRING", "ESCALATED", "RECOVERING", "RESOLVED", "SUPPRESS
 Severity = Literal["medium", "high"]
 
 
-class Book(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="book"):
+class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="book"):
     """The top of a local book after one applied diff (topic raw, key symbol).
 
     Arrays hold at most DEPTH_LEVELS entries, best first: bids descending, asks ascending in price. Its state is live or
@@ -159,7 +159,7 @@ class FeedGap(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     missing_updates: int | None = None
 
 
-class Trade(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="trade"):
+class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="trade"):
     """One trade (topic trades, key symbol). `aggressor` is the side that took liquidity."""
 
     schema_version: int = SCHEMA_VERSION

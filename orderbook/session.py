@@ -60,7 +60,8 @@ class IngestSession:
 
     Each second it makes a heartbeat for every symbol and one with an empty symbol, the clock of the partitions that
     no symbol lives in. A change of a symbol's state is told at once, and to the gap ledger. `covered`: a book whose
-    published levels reach beyond its snapshot is unverified; otherwise only its coverage tells.
+    published levels reach beyond its snapshot is unverified; otherwise only its coverage tells. `partial`: whole books
+    of few levels are to come, which need no snapshot.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class IngestSession:
         depth_levels: int,
         market: Market = "spot",
         covered: bool = True,
+        partial: bool = False,
     ) -> None:
         self._covered = covered
+        self._partials = partial
         self._venue = venue
         self._rules = SequenceRules(market)
         self._depth_levels = depth_levels
@@ -112,6 +115,8 @@ class IngestSession:
 
     def wanted_snapshots(self) -> list[SnapshotWish]:
         """Return the symbols whose snapshot would help."""
+        if self._partials:
+            return []
         return [
             SnapshotWish(symbol, followed.keeper.snapshot_priority)
             for symbol, followed in self._followed.items()

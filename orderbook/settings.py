@@ -31,6 +31,7 @@ from orderbook.errors import SettingsError
 
 Feed = Literal["auto", "binance", "binance_us", "binance_usdm", "binance_coinm", "simulator", "recording"]
 RecordWhenFull = Literal["delete_oldest", "stop"]
+DepthStream = Literal["depth", "depth5", "depth10", "depth20"]
 Venue = Literal["binance", "binance_us", "binance_usdm", "binance_coinm", "simulator", "recording"]
 
 SYMBOL_PATTERN = re.compile(r"[A-Z0-9]{2,20}(?:_[A-Z0-9]{2,10})?")
@@ -91,6 +92,9 @@ class Settings(BaseSettings):
     symbols: Symbols = Field(
         default=("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT"),
         description="Markets to follow: names, ALL:USDT, TOP20:USDT.",
+    )
+    depth_stream: DepthStream = Field(
+        default="depth", description="depth: every change, checked; depth5, depth10, depth20: unverified books."
     )
     depth_levels: int = Field(default=20, ge=1, le=100, description="Levels a side published with each book.")
     calculate_depth: int = Field(default=10, ge=1, description="Levels a side that the metrics are computed from.")

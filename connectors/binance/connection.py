@@ -18,6 +18,7 @@ from connectors.binance.line import Change, Close, Line, LineRules, Open
 from connectors.binance.receive_clock import MachineClock
 from connectors.binance.stream_socket import StreamSocket
 from connectors.binance.streams import stream_plan
+from orderbook.settings import DepthStream
 from runtime.logs import get_logger
 
 FULL_WAIT_S: Final = 0.05
@@ -48,7 +49,9 @@ class StreamConnection:
         attempts: AttemptLimiter,
         clock: MachineClock,
         rules: LineRules | None = None,
+        depth: DepthStream = "depth",
     ) -> None:
+        self._depth = depth
         self._base = base
         self._symbols = tuple(symbols)
         self._told = self._symbols
@@ -81,7 +84,7 @@ class StreamConnection:
                 match action:
                     case Open(number, why):
                         self._log.info("connecting", socket=number, why=why, symbols=len(self._symbols))
-                        plan = stream_plan(self._base, self._symbols)
+                        plan = stream_plan(self._base, self._symbols, self._depth)
                         socket = StreamSocket(self, number, self._symbols, plan)
                         self._sockets[number] = socket
                         socket.start()

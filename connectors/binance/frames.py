@@ -41,6 +41,9 @@ _PartialLevel: TypeAlias = tuple[_Price, _Quantity]
 
 
 class _Diff(DepthDiff, frozen=True, kw_only=True, gc=False):
+    """An event of another type on a depth stream is none that we know how to apply."""
+
+    event_type: Literal["depthUpdate"] = field(name="e", default="depthUpdate")
     event_time_ms: int = field(name="E")
     symbol: str = field(name="s")
     first_update_id: int = field(name="U")

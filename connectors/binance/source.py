@@ -69,6 +69,7 @@ class BinanceSource(FixedPartitionedSource[IngestMessage, None]):
     ) -> None:
         self._endpoints = endpoints
         self._depth_levels = settings.depth_levels
+        self._partial = settings.depth_stream != "depth"
         self._decision = decision
         self._recorder = recorder
         self._rules = rules
@@ -84,6 +85,7 @@ class BinanceSource(FixedPartitionedSource[IngestMessage, None]):
                 attempts=self._attempts,
                 clock=self._clock,
                 rules=rules,
+                depth=settings.depth_stream,
             )
             for name, symbols in decision.assignment.items()
         }
@@ -120,6 +122,7 @@ class BinanceSource(FixedPartitionedSource[IngestMessage, None]):
             symbols=symbols,
             depth_levels=self._depth_levels,
             market=self._endpoints.market,
+            partial=self._partial,
         )
         if self._open == 0:
             self._fetcher.start()

@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-STREAMS: Final = ("depth@100ms", "trade", "bookTicker")
+from orderbook.settings import DepthStream
+
 MOST_STREAMS: Final = 1024
 MOST_SYMBOLS: Final = 340
 """Symbols on one connection: 1020 streams."""
@@ -45,9 +46,10 @@ class _Reply(msgspec.Struct, frozen=True):
 _reply = msgspec.json.Decoder(_Reply)
 
 
-def stream_plan(base: str, symbols: Sequence[str]) -> StreamPlan:
-    """How to get the depth diffs, trades and best quotes of the symbols over one combined connection."""
-    names = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in STREAMS]
+def stream_plan(base: str, symbols: Sequence[str], depth: DepthStream = "depth") -> StreamPlan:
+    """How to get the depth diffs (or partial books), trades and best quotes of the symbols over one connection."""
+    streams = (f"{depth}@100ms", "trade", "bookTicker")
+    names = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in streams]
     address: list[str] = []
     length = 0
     for name in names:

@@ -43,6 +43,8 @@ class RequestWeight:
 
     def __init__(self, *, limit: int = 6000, patience: int = 20, ban_s: float = 120.0) -> None:
         self.limit = limit
+        self.most = 0
+        """The most weight that any address has used in a minute."""
         self._patience = patience
         self._ban_s = ban_s
         self._clients: dict[str, _Client] = {}
@@ -56,6 +58,7 @@ class RequestWeight:
         if minute != client.minute:
             client.minute, client.used, client.refused = minute, 0, 0
         client.used += weight
+        self.most = max(self.most, client.used)
         if client.used <= self.limit:
             return Verdict(200, client.used)
         client.refused += 1

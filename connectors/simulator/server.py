@@ -259,6 +259,7 @@ class Exchange:
                     "symbols": list(rules.symbols),
                     "market_time_ms": self.market_now_ms,
                     "connections": len(self._connections),
+                    "most_weight_a_minute": self._weights.most,
                 }
             )
         )

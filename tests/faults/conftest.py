@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from connectors.binance.line import LineRules
 from orderbook.settings import Settings
 from tests.faults.consumer import Consumer
 from tests.faults.exchange import Exchange
@@ -37,7 +38,8 @@ def running_exchange(tmp_path_factory: pytest.TempPathFactory, outcomes: list[Ou
         state_dir=folder / "state",
         simulator_ledger=ledger,
     )
-    consumer = Consumer(settings)
+    # The tests end one connection after the other: each shall count as settled, and none pay for the one before it.
+    consumer = Consumer(settings, rules=LineRules(settled_ms=500))
     with running(settings, ["connectors.simulator"], folder), consumer.running():
         eventually(lambda: consumer.symbols or None, 30.0)
         one = Exchange(settings, consumer, outcomes)

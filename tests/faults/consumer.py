@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from connectors.binance.line import LineRules
 from dataflows.ingest import live_source
 from orderbook.messages import Heartbeat, IngestMessage
 from orderbook.settings import Settings
@@ -26,12 +27,18 @@ class Made(NamedTuple):
 class Consumer:
     """What `dataflows.ingest` would publish. An error of the source is kept in `failed`."""
 
-    def __init__(self, settings: Settings, each: Callable[[IngestMessage], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        each: Callable[[IngestMessage], None] | None = None,
+        rules: LineRules | None = None,
+    ) -> None:
         self.made: list[Made] = []
         self.failed: BaseException | None = None
         self.symbols: tuple[str, ...] = ()
         self._settings = settings
         self._each = each
+        self._rules = rules
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consumer", daemon=True)
 
@@ -61,7 +68,7 @@ class Consumer:
 
     def _run(self) -> None:
         try:
-            source, self.symbols = live_source(self._settings)
+            source, self.symbols = live_source(self._settings, self._rules)
             parts = [source.build_part("faults", part, None) for part in source.list_parts()]
             try:
                 while not self._ending.is_set():

@@ -25,6 +25,7 @@ LEAVES_LIVE: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"kind": "corrupt", "how": "bad_json"}, ("unreadable",)),
     ({"kind": "corrupt", "how": "truncated"}, ("unreadable",)),
     ({"kind": "corrupt", "how": "wrong_types"}, ("unreadable",)),
+    ({"kind": "corrupt", "how": "unknown_event"}, ("unreadable",)),
     ({"kind": "corrupt", "how": "nan"}, ("impossible",)),
     ({"kind": "corrupt", "how": "negative_qty"}, ("impossible",)),
     ({"kind": "crossed_book"}, ("crossed",)),

@@ -106,6 +106,7 @@ def test_what_is_not_followed_is_no_event(payload: bytes) -> None:
         SPOT_DIFF.replace(b'"U":157,', b""),
         SPOT_DIFF.replace(b'"10.00000000"', b'"ten"'),
         wrapped("bnbbtc@trade", SPOT_DIFF),
+        wrapped("bnbbtc@depth", SPOT_DIFF.replace(b"depthUpdate", b"depthRevision")),
         wrapped("bnbbtc@depth20", SPOT_TICKER),
         wrapped("bnbbtc@depth", SPOT_DIFF)[:-1],
         wrapped("bnbbtc@depth", SPOT_DIFF) + b"}",

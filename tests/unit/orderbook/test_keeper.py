@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderbook.keeper import BookKeeper
@@ -208,7 +208,6 @@ def test_event_time_never_goes_back() -> None:
 levels = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 3)), max_size=8)
 
 
-@settings(max_examples=200)
 @given(
     steps=st.lists(st.tuples(levels, levels, st.integers(1, 5)), max_size=40),
     snapshot_at=st.integers(0, 20),
