@@ -68,7 +68,7 @@ class BookKeeper:
         self._buffer: deque[Timed] = deque(maxlen=BUFFERED_DIFFS)
         self._waiting: WaitingDiffs[Timed] = WaitingDiffs()
         self._snapshot_id: int | None = None
-        self._snapshot_limit = 0
+        self._watched_rank = depth_levels - 1
         self._newest_diff_ms: int | None = None
         self._partial_id: int | None = None
         self._refresh: Refresh | None = None
@@ -123,8 +123,7 @@ class BookKeeper:
             self.counters.impossible += 1
             self.reason = f"snapshot {snapshot.last_update_id} refused: {impossible}"
             return []
-        self._based_on(Coverage.of(snapshot), receive_time_ms)
-        self._snapshot_limit = snapshot.limit or 0
+        self._based_on(Coverage.of(snapshot), snapshot.limit, receive_time_ms)
         self._snapshot_id = snapshot.last_update_id
         return self._bridge()
 
@@ -324,13 +323,16 @@ class BookKeeper:
             self._covered_mid = mid
             self.coverage_bps = edge.reach_bps(mid)
         book, levels = self._book, self._depth_levels
+        if not reaches_beyond(edge, book, self._watched_rank):
+            if self.state != "live":
+                self._settle("live", None, None)
+            return
         if self._covered and reaches_beyond(edge, book, levels - 1):
             if self.state != "unverified":
                 self._settle("unverified", "coverage", f"the best {levels} levels reach beyond the snapshot")
         elif self.state != "live":
             self._settle("live", None, None)
-        near = levels - 1 + max(0, min(levels, (self._snapshot_limit - levels) // 2))
-        if self._refresh is None and receive_time_ms >= self._refresh_from_ms and reaches_beyond(edge, book, near):
+        if self._refresh is None and receive_time_ms >= self._refresh_from_ms:
             self._refresh = Refresh(self._rules, BUFFERED_DIFFS)
 
     def _merge(self, receive_time_ms: int) -> None:
@@ -352,9 +354,12 @@ class BookKeeper:
             return
         self.counters.refreshes += 1
         self._book = merged.book
-        self._based_on(merged.coverage, receive_time_ms)
+        self._based_on(merged.coverage, merged.limit, receive_time_ms)
 
-    def _based_on(self, coverage: Coverage, receive_time_ms: int) -> None:
+    def _based_on(self, coverage: Coverage, limit: int | None, receive_time_ms: int) -> None:
+        # Twice the published levels, where the snapshot is so deep: nearer to its edge, a newer one is wanted.
+        spare = (limit or 0) - self._depth_levels
+        self._watched_rank = self._depth_levels - 1 + max(0, min(self._depth_levels, spare // 2))
         self._refresh = None
         self._refresh_from_ms = receive_time_ms + REFRESH_AGAIN_MS
         self._coverage = coverage
