@@ -11,7 +11,7 @@ import sys
 from bisect import bisect_left
 from collections.abc import Iterable
 from math import inf, ulp
-from typing import Final
+from typing import Final, TypeAlias
 
 from orderbook.market import Level
 
@@ -23,6 +23,10 @@ SPARE: Final = 3
 
 _LOWEST: Final = ulp(0.0)
 _HIGHEST: Final = sys.float_info.max
+
+
+Top: TypeAlias = tuple[list[float], list[float], list[float], list[float]]
+"""Bid prices, bid quantities, ask prices, ask quantities, best first."""
 
 
 class ImpossibleLevel(ValueError):
@@ -93,6 +97,14 @@ class LocalBook:
         asks = self._asks
         asks.reach(levels)
         return asks.prices[:levels], asks.quantities[:levels]
+
+    def top(self, levels: int) -> Top:
+        """At most `levels` of each side."""
+        bids, asks = self._bids, self._asks
+        bids.reach(levels)
+        asks.reach(levels)
+        last = -levels - 1
+        return bids.prices[:last:-1], bids.quantities[:last:-1], asks.prices[:levels], asks.quantities[:levels]
 
     def bid_price_at(self, rank: int) -> float | None:
         """Price of the bid that `rank` (>= 0) bids are better than; None when there are no more than `rank`."""

@@ -27,12 +27,16 @@ LATENCY_BOUNDS_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000
 class ExchangeClock:
     """Takes the times of each event in the order of arrival."""
 
+    __slots__ = ("_bucket_start_ms", "_buckets", "_last_receive_ms", "_least_ms", "jumps", "offset_ms")
+
     def __init__(self) -> None:
         self.offset_ms: int | None = None
         self.jumps = 0
         """Events whose time was not believed."""
         self._buckets: dict[int, int] = {}
         self._last_receive_ms: int | None = None
+        self._least_ms = 0
+        self._bucket_start_ms = -BUCKET_MS
 
     def observe(self, event_time_ms: int, receive_time_ms: int) -> tuple[int, int]:
         """Return the event time to believe and the event's latency, ms.
@@ -42,6 +46,11 @@ class ExchangeClock:
         """
         raw_ms = receive_time_ms - event_time_ms
         offset_ms = self.offset_ms
+        if raw_ms >= self._least_ms and 0 <= receive_time_ms - self._bucket_start_ms < BUCKET_MS:
+            late_ms = raw_ms - (offset_ms or 0)
+            if late_ms <= LATE_MS:  # nearly all: no new least, and nothing strange
+                self._last_receive_ms = receive_time_ms
+                return event_time_ms, late_ms
         last_ms, self._last_receive_ms = self._last_receive_ms, receive_time_ms
         if offset_ms is not None and not offset_ms - AHEAD_MS <= raw_ms <= offset_ms + LATE_MS:
             if last_ms is not None and abs(receive_time_ms - last_ms) > OWN_STEP_MS:
@@ -55,9 +64,10 @@ class ExchangeClock:
         bucket = receive_time_ms // BUCKET_MS
         least_ms = self._buckets.get(bucket)
         if least_ms is None or raw_ms < least_ms:
-            self._buckets[bucket] = raw_ms
+            self._buckets[bucket] = least_ms = raw_ms
             self._forget(bucket)
             self.offset_ms = offset_ms = min(self._buckets.values())
+        self._least_ms, self._bucket_start_ms = least_ms, bucket * BUCKET_MS
         return event_time_ms, raw_ms - (raw_ms if offset_ms is None else offset_ms)
 
     def believed(self, receive_time_ms: int) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from orderbook.book import ImpossibleLevel, LocalBook
+from orderbook.book import ImpossibleLevel, LocalBook, Top
 from orderbook.clock import no_latencies
 from orderbook.counters import KeeperCounters, Timed
 from orderbook.coverage import WHOLE, Coverage, reaches_beyond
@@ -28,6 +28,8 @@ from orderbook.sequence import SequenceRules
 
 BUFFERED_DIFFS: Final = 10_000
 """Diffs kept while a snapshot is awaited, 16 minutes of a 100 ms stream; older ones are useless to a new snapshot."""
+KEPT_DIFFS: Final = 100
+"""Diffs kept under a live book that waits for a newer snapshot, 10 s: that is how old one may be when it arrives."""
 BACKWARDS_MS: Final = 1000
 """A diff whose event time lies further before the one before it goes back in time."""
 REFRESH_AGAIN_MS: Final = 10_000
@@ -103,6 +105,15 @@ class BookKeeper:
         `event_time_ms` is the exchange's time as believed, the diff's own by default.
         """
         own_ms = diff.event_time_ms if event_time_ms is None else event_time_ms
+        last_id = self.last_update_id
+        if (
+            self._following
+            and last_id is not None
+            and diff.final_update_id > last_id
+            and not self._waiting.open
+            and self._rules.continues_diff(diff, last_id)
+        ):
+            return self._applied(diff, receive_time_ms, own_ms, latency_ms)  # nearly all
         return self._take(Timed(diff, receive_time_ms, own_ms, latency_ms))
 
     def snapshot(self, snapshot: Snapshot, receive_time_ms: int = 0) -> list[Book]:
@@ -155,7 +166,8 @@ class BookKeeper:
         if best is not None:
             self.oracle.judge(partial.last_update_id, best)
         self.pace.arrived(receive_time_ms)
-        return [self._published(partial.last_update_id, receive_time_ms, event_time_ms, latency_ms)]
+        top = self._book.top(self._depth_levels)
+        return [self._published(top, partial.last_update_id, receive_time_ms, event_time_ms, latency_ms)]
 
     def quote(self, quote: BestQuote) -> None:
         """Compare the exchange's best quote with our book of the same update, now or when that book is made."""
@@ -216,14 +228,14 @@ class BookKeeper:
             if self._waiting.open:
                 return self._beside(timed, last_id)
             return self._broken(timed, last_id)
-        books = self._applied(timed)
+        books = self._applied(*timed)
         return books + self._drained() if self._waiting else books
 
     def _beside(self, timed: Timed, last_id: int) -> list[Book]:
         """Take a diff that does not continue the book while another connection may deliver the one that does."""
         first_id, final_id = self._rules.follows_id(timed.diff) + 1, timed.diff.final_update_id
         if first_id <= last_id + 1 <= final_id:
-            return self._applied(timed) + self._drained()
+            return self._applied(*timed) + self._drained()
         if first_id > last_id and self._waiting.park(first_id, final_id, timed):
             return []
         return self._broken(timed, last_id)
@@ -235,7 +247,7 @@ class BookKeeper:
             timed = self._waiting.next_after(self.last_update_id)
             if timed is None:
                 break
-            books += self._applied(timed)
+            books += self._applied(*timed)
         return books
 
     def _broken(self, timed: Timed, last_id: int) -> list[Book]:
@@ -273,18 +285,18 @@ class BookKeeper:
         self._following, self._snapshot_id, self._newest_diff_ms = True, None, None
         buffered, self._buffer = self._buffer, deque(maxlen=BUFFERED_DIFFS)
         self.pace.restarted(buffered[0].receive_time_ms)
-        books = self._applied(buffered.popleft())
+        books = self._applied(*buffered.popleft())
         for timed in buffered:
             books += self._take(timed)
         return books
 
-    def _applied(self, timed: Timed) -> list[Book]:
+    def _applied(self, diff: DepthDiff, receive_time_ms: int, event_time_ms: int, latency_ms: int | None) -> list[Book]:
         """Apply a diff that continues the book; a result that cannot be leads to a resync instead."""
-        diff = timed.diff
         update_id = diff.final_update_id
         if self._newest_diff_ms is not None and diff.event_time_ms < self._newest_diff_ms - BACKWARDS_MS:
             self.counters.backwards += 1
             back_ms = self._newest_diff_ms - diff.event_time_ms
+            timed = Timed(diff, receive_time_ms, event_time_ms, latency_ms)
             return self._refused("backwards", f"diff {update_id} is {back_ms} ms older than one before it", timed)
         if self._newest_diff_ms is None or diff.event_time_ms > self._newest_diff_ms:
             self._newest_diff_ms = diff.event_time_ms
@@ -295,31 +307,36 @@ class BookKeeper:
             self.counters.impossible += 1
             return self._refused("impossible", f"diff {update_id} refused: {impossible}", None)
         self.last_update_id = update_id
-        best = book.best
-        if best is not None:
-            if best[0] >= best[2]:
+        top = book.top(self._depth_levels)
+        mid = None
+        bid_price, bid_qty, ask_price, ask_qty = top
+        if bid_price and ask_price:
+            bid, ask = bid_price[0], ask_price[0]
+            if bid >= ask:
                 self.counters.crossed += 1
                 return self._refused("crossed", f"the book crossed at update {update_id}", None)
-            if not self.oracle.judge(update_id, best):
+            mid = (bid + ask) / 2
+            if not self.oracle.judge(update_id, (bid, bid_qty[0], ask, ask_qty[0])):
                 why = f"the exchange's best quote of update {update_id} differs from the book's"
                 return self._refused("oracle", why, None)
         if self._refresh is not None:
             self._refresh.applied(diff)
-            self._merge(timed.receive_time_ms)
+            self._merge(receive_time_ms)
             if not self._following:
                 return []
-        self.pace.arrived(timed.receive_time_ms)
-        self._check_coverage(best, timed.receive_time_ms)
-        return [self._published(update_id, timed.receive_time_ms, timed.event_time_ms, timed.latency_ms)]
+            top = self._book.top(self._depth_levels)
+        self.pace.arrived(receive_time_ms)
+        self._check_coverage(mid, receive_time_ms)
+        return [self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms)]
 
-    def _check_coverage(self, best: tuple[float, float, float, float] | None, receive_time_ms: int) -> None:
+    def _check_coverage(self, mid: float | None, receive_time_ms: int) -> None:
         """Settle whether the levels to be published are verified, and want a newer snapshot before they are not."""
         edge = self._coverage
         if edge is WHOLE:
             if self.state != "live":
                 self._settle("live", None, None)
             return
-        if best is not None and (mid := (best[0] + best[2]) / 2) != self._covered_mid:
+        if mid is not None and mid != self._covered_mid:
             self._covered_mid = mid
             self.coverage_bps = edge.reach_bps(mid)
         book, levels = self._book, self._depth_levels
@@ -333,7 +350,7 @@ class BookKeeper:
         elif self.state != "live":
             self._settle("live", None, None)
         if self._refresh is None and receive_time_ms >= self._refresh_from_ms:
-            self._refresh = Refresh(self._rules, BUFFERED_DIFFS)
+            self._refresh = Refresh(self._rules, KEPT_DIFFS)
 
     def _merge(self, receive_time_ms: int) -> None:
         """Put the wanted snapshot under the book as soon as that can be done."""
@@ -367,14 +384,15 @@ class BookKeeper:
         self.coverage_bps = (None, None)
         self.snapshot_time_ms = receive_time_ms
 
-    def _published(self, update_id: int, receive_time_ms: int, event_time_ms: int, latency_ms: int | None) -> Book:
-        counters, oracle, book = self.counters, self.oracle, self._book
+    def _published(
+        self, top: Top, update_id: int, receive_time_ms: int, event_time_ms: int, latency_ms: int | None
+    ) -> Book:
+        counters, oracle = self.counters, self.oracle
         counters.books += 1
         if self.event_time_ms is not None and event_time_ms < self.event_time_ms:
             event_time_ms = self.hold_back(event_time_ms)
         self.event_time_ms = self.last_book_time_ms = event_time_ms
-        bid_price, bid_qty = book.top_bids(self._depth_levels)
-        ask_price, ask_qty = book.top_asks(self._depth_levels)
+        bid_price, bid_qty, ask_price, ask_qty = top
         bid_coverage_bps, ask_coverage_bps = self.coverage_bps
         return Book(
             venue=self.venue,

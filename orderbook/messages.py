@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal, TypeVar, cast
 
 import msgspec
+import orjson
 
 from orderbook.errors import UnreadableMessage
 from orderbook.metrics import WINDOW_COLUMNS
@@ -291,6 +292,10 @@ _dead_letter_decoder = msgspec.json.Decoder(DeadLetter)
 
 def encode(message: IngestMessage | Alert) -> bytes:
     """Return the message's JSON."""
+    if type(message) is Book:  # nearly all of them; orjson writes their 80 floats in two thirds of the time
+        fields = msgspec.structs.asdict(message)
+        fields["type"] = "book"
+        return orjson.dumps(fields)
     return _encoder.encode(message)
 
 

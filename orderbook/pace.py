@@ -49,8 +49,7 @@ class ArrivalPace:
         error_ms = pause_ms - self._mean_ms
         self._mean_ms += error_ms / 8
         self._deviation_ms += (abs(error_ms) - self._deviation_ms) / 4
-        peak_ms = self._peak_ms - self._peak_ms * min(1.0, pause_ms / PEAK_FADES_MS)
-        self._peak_ms = max(peak_ms, pause_ms)
+        self._peak_ms = max(pause_ms, self._peak_ms * (1 - pause_ms / PEAK_FADES_MS))
 
     def restarted(self, now_ms: int) -> None:
         """Take an arrival that follows an interruption: the pause before it says nothing about the market."""

@@ -7,11 +7,12 @@ moment of that clock happens at that moment, however late `advance` is called: e
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from orderbook.clock import ExchangeClock, count_latency
+from orderbook.clock import LATENCY_BOUNDS_MS, ExchangeClock
 from orderbook.keeper import BookKeeper
 from orderbook.ledger import GapLedger, Standing
 from orderbook.market import BestQuote, DepthDiff, Execution, Market, MarketEvent, PartialBook, Snapshot
@@ -128,7 +129,11 @@ class IngestSession:
 
         Events of symbols that are not followed are dropped.
         """
-        messages = self.advance(receive_time_ms)
+        due_ms = self._next_tick_ms
+        if due_ms is not None and due_ms - JUMP_MS < receive_time_ms < due_ms:
+            messages: list[IngestMessage] = []  # nearly always: nothing is due
+        else:
+            messages = self.advance(receive_time_ms)
         followed = self._followed.get(event.symbol)
         self._last_receive_ms = receive_time_ms
         if followed is None:
@@ -140,9 +145,11 @@ class IngestSession:
                 messages += self._changed(followed, receive_time_ms)
         elif isinstance(event, DepthDiff):
             event_time_ms, latency_ms = self._timed(keeper, event.event_time_ms, receive_time_ms)
-            messages += self._told(
-                followed, keeper.diff(event, receive_time_ms, event_time_ms, latency_ms), receive_time_ms
-            )
+            books = keeper.diff(event, receive_time_ms, event_time_ms, latency_ms)
+            if (keeper.state, keeper.cause) == followed.announced:
+                messages += books
+            else:
+                messages += self._told(followed, books, receive_time_ms)
         elif isinstance(event, Execution):
             if followed.trades.is_new(event.trade_id):
                 event_time_ms, _ = self._timed(keeper, event.event_time_ms, receive_time_ms)
@@ -293,7 +300,7 @@ class IngestSession:
     def _timed(self, keeper: BookKeeper, event_time_ms: int, receive_time_ms: int) -> tuple[int, int]:
         """Return the event time to believe and the latency, and note both."""
         event_time_ms, latency_ms = self._clock.observe(event_time_ms, receive_time_ms)
-        count_latency(keeper.latency_counts, latency_ms)
+        keeper.latency_counts[bisect_left(LATENCY_BOUNDS_MS, latency_ms)] += 1
         if self._exchange_clock_ms is None or event_time_ms > self._exchange_clock_ms:
             self._exchange_clock_ms = event_time_ms
         return event_time_ms, latency_ms

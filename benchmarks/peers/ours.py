@@ -7,26 +7,34 @@ from connectors.binance.frames import Acknowledgement, ServerShutdown, decode_fr
 from orderbook.messages import Book, IngestMessage, encode
 from orderbook.session import IngestSession
 
+SNAPSHOT_LEVELS = 1000
+
 
 class Ours:
-    """A session of one symbol; heartbeats are made and encoded like books. Snapshots come as soon as one is wanted."""
+    """A session of one symbol; heartbeats are made and encoded like books. A wish for a snapshot is granted at once.
+
+    A book that goes on, and would only be verified further, is given each of the exchange's answers once.
+    """
 
     def __init__(self, symbol: str, rest: Rest) -> None:
         self.refused = 0
         self._symbol = symbol
         self._rest = rest
+        self._merged = b""
         self._session = IngestSession(venue="binance", symbols=[symbol], depth_levels=LEVELS)
+        self._keeper = self._session.keepers[0]
 
     def take(self, frame: bytes, receive_time_ms: int) -> bytes | None:
         """See Contender."""
-        session = self._session
+        session, keeper = self._session, self._keeper
         event = decode_frame(frame)
         if isinstance(event, ServerShutdown | Acknowledgement):
             return None
         published = self._publish(session.event(event, receive_time_ms))
-        for wish in session.wanted_snapshots():
-            snapshot = decode_snapshot(self._rest.answer)
-            published = self._publish(session.snapshot(wish.symbol, snapshot, receive_time_ms)) or published
+        if keeper.wants_snapshot and not (keeper.follows and self._merged is self._rest.answer):
+            self._merged = self._rest.answer
+            snapshot = decode_snapshot(self._rest.answer, SNAPSHOT_LEVELS)
+            published = self._publish(session.snapshot(self._symbol, snapshot, receive_time_ms)) or published
         return published
 
     @staticmethod

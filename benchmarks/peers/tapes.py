@@ -20,6 +20,7 @@ from benchmarks.peers.contending import AHEAD, LEVELS, digest
 SNAPSHOT_LEVELS: Final = 1000
 """Levels a side that the exchange answers with, as the contenders ask for."""
 
+ANSWER_EVERY: Final = 100
 BEFORE_LOSS: Final = 1000
 LOST_WITHIN: Final = 200
 AFTER_LOSS: Final = 60
@@ -36,7 +37,10 @@ class Line:
 
 
 def record_tape(symbol: str, recording: Sequence[Path], folder: Path) -> tuple[Path, list[int]]:
-    """Write the snapshot and every diff that it does not hold; return the tape and the true digest after each diff."""
+    """Write the snapshot and every diff that it does not hold; return the tape and the true digest after each diff.
+
+    Every ANSWER_EVERY diffs the exchange's answer to a request for a snapshot becomes the book of that moment.
+    """
     truth = _Truth()
     digests: list[int] = []
     path = folder / f"{symbol}.tape"
@@ -49,6 +53,8 @@ def record_tape(symbol: str, recording: Sequence[Path], folder: Path) -> tuple[P
                 truth.take(line.says["data"]["b"], line.says["data"]["a"])
                 digests.append(truth.digest())
                 _write(tape, b"D", line)
+                if len(digests) % ANSWER_EVERY == 0:
+                    tape.write(b"R %d %s\n" % (line.receive_time_ms, truth.answer(line.says)))
     return path, digests
 
 
