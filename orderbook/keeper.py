@@ -121,6 +121,7 @@ class BookKeeper:
             self._book.replace(snapshot.bids, snapshot.asks)
         except ImpossibleLevel as impossible:
             self.counters.impossible += 1
+            self._snapshot_id = None
             self.reason = f"snapshot {snapshot.last_update_id} refused: {impossible}"
             return []
         self._based_on(Coverage.of(snapshot), receive_time_ms)

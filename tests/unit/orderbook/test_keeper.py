@@ -160,6 +160,14 @@ def test_an_impossible_level_is_not_published() -> None:
         assert book.state == "resyncing"
 
 
+def test_a_snapshot_that_cannot_exist_takes_the_one_before_it_along() -> None:
+    book = keeper()
+    book.snapshot(SNAPSHOT)
+    book.snapshot(Snapshot(last_update_id=100, bids=[(10.7, 5.0), (-1.0, 1.0)], asks=[(11.0, 1.0)]))
+    assert book.diff(diff(101, 102), 1) == []
+    assert (book.state, book.wants_snapshot, book.counters.impossible) == ("syncing", True, 1)
+
+
 def test_a_lost_connection_distrusts_the_book_until_a_new_snapshot() -> None:
     book = keeper()
     book.snapshot(SNAPSHOT)
