@@ -23,7 +23,7 @@ from orderbook.messages import Book, BookState, GapCause
 from orderbook.oracle import QuoteOracle
 from orderbook.overlap import WaitingDiffs
 from orderbook.pace import ArrivalPace
-from orderbook.refresh import Refresh, agree
+from orderbook.refresh import LONGEST_AHEAD_MS, Refresh, agree
 from orderbook.sequence import SequenceRules
 
 BUFFERED_DIFFS: Final = 10_000
@@ -114,7 +114,7 @@ class BookKeeper:
             return []
         if self._following:
             if self._refresh is not None:
-                self._refresh.arrived(snapshot)
+                self._refresh.arrived(snapshot, receive_time_ms)
                 self._merge(receive_time_ms)
             return []
         try:
@@ -259,7 +259,11 @@ class BookKeeper:
         if self._snapshot_id is None:
             return []
         while self._buffer and self._rules.known_to_snapshot(self._buffer[0].diff, self._snapshot_id):
-            self._buffer.popleft()
+            known = self._buffer.popleft()
+            if known.receive_time_ms - (self.snapshot_time_ms or 0) > LONGEST_AHEAD_MS:
+                self.reason = f"snapshot {self._snapshot_id} is ahead of the diffs for too long: another one is needed"
+                self._snapshot_id = None
+                return []
         if not self._buffer:
             self.reason = "snapshot taken, waiting for the diff that continues it"
             return []
@@ -339,7 +343,7 @@ class BookKeeper:
         if self._refresh is None or self.last_update_id is None:
             return
         try:
-            merged = self._refresh.merged(self.last_update_id)
+            merged = self._refresh.merged(self.last_update_id, receive_time_ms)
         except ImpossibleLevel as impossible:
             self.counters.impossible += 1
             self._lose("impossible", f"snapshot refused: {impossible}")

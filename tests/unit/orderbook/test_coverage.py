@@ -101,6 +101,23 @@ def test_a_snapshot_ahead_of_the_book_waits_and_one_from_before_the_wish_is_not_
     assert keeper.counters.refreshes == 1
 
 
+def test_a_newer_snapshot_that_the_book_never_reaches_is_asked_for_again() -> None:
+    exchange = market_of(50)
+    keeper = following(exchange, 10)
+    now = 1000 + REFRESH_AGAIN_MS
+    for tick in range(5):
+        keeper.diff(exchange.step([(tick, 0)], [], 1, now), now)
+    good = exchange.snapshot(10)
+    keeper.snapshot(Snapshot(last_update_id=10**9, bids=good.bids, asks=good.asks, limit=10), now)
+    wanted: list[bool] = []
+    for after_ms in (10_000, 10_001):
+        keeper.diff(exchange.step([(20, after_ms)], [], 1, now), now + after_ms)
+        wanted.append(keeper.wants_snapshot)
+    assert wanted == [False, True]
+    keeper.snapshot(exchange.snapshot(10), now + 10_002)
+    assert (keeper.counters.refreshes, keeper.state) == (1, "live")
+
+
 def test_a_snapshot_that_contradicts_the_book_is_a_mismatch() -> None:
     exchange = market_of(50)
     keeper = following(exchange, 10)

@@ -168,6 +168,18 @@ def test_a_snapshot_that_cannot_exist_takes_the_one_before_it_along() -> None:
     assert (book.state, book.wants_snapshot, book.counters.impossible) == ("syncing", True, 1)
 
 
+def test_a_snapshot_that_the_stream_does_not_reach_is_asked_for_again() -> None:
+    book = keeper()
+    book.snapshot(Snapshot(last_update_id=10**9, bids=SNAPSHOT.bids, asks=SNAPSHOT.asks), 1000)
+    wanted: list[bool] = []
+    for second in range(1, 12):
+        book.diff(diff(90 + second, 90 + second), 1000 + second * 1000)
+        wanted.append(book.wants_snapshot)
+    assert wanted == [False] * 10 + [True]  # until then the stream may only be late
+    book.snapshot(Snapshot(last_update_id=101, bids=SNAPSHOT.bids, asks=SNAPSHOT.asks), 12_100)
+    assert [one.update_id for one in book.diff(diff(102, 102), 12_200)] == [102]
+
+
 def test_a_lost_connection_distrusts_the_book_until_a_new_snapshot() -> None:
     book = keeper()
     book.snapshot(SNAPSHOT)
