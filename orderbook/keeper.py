@@ -210,8 +210,9 @@ class BookKeeper:
             self._buffer.append(timed)
             return self._bridge()
         if diff.final_update_id <= last_id:
-            if diff.first_update_id > diff.final_update_id:
-                return self._broken(timed, last_id)
+            newest_ms = diff.event_time_ms if self._newest_diff_ms is None else self._newest_diff_ms
+            if diff.first_update_id > diff.final_update_id or diff.event_time_ms > newest_ms + BACKWARDS_MS:
+                return self._broken(timed, last_id)  # newer in time and older by its ids: no repetition
             self.counters.repeated += 1
             return []
         if not self._rules.continues_diff(diff, last_id):

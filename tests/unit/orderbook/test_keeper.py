@@ -144,6 +144,17 @@ def test_a_repeated_diff_changes_nothing() -> None:
     assert book.counters.gaps == 0
 
 
+def test_update_ids_that_go_back_while_time_goes_on_are_a_loss_and_not_a_repetition() -> None:
+    book = keeper()
+    book.snapshot(SNAPSHOT)
+    book.diff(diff(101, 10**9, at=5000), 1)  # an id that the exchange never reaches
+    for update_id, at in ((102, 5100), (103, 6001)):
+        assert book.diff(diff(update_id, update_id, at=at), 2) == []
+    assert (book.state, book.cause, book.counters.backwards) == ("resyncing", "backwards", 1)
+    book.snapshot(Snapshot(last_update_id=102, bids=SNAPSHOT.bids, asks=SNAPSHOT.asks))
+    assert (book.state, book.last_update_id) == ("live", 103)
+
+
 def test_a_crossed_book_is_not_published() -> None:
     book = keeper()
     book.snapshot(SNAPSHOT)
