@@ -336,7 +336,8 @@ class BookKeeper:
         elif self.state != "live":
             self._settle("live", None, None)
         near = levels - 1 + max(0, min(levels, (self._snapshot_limit - levels) // 2))
-        if self._refresh is None and receive_time_ms >= self._refresh_from_ms and reaches_beyond(edge, book, near):
+        rests = 0 < self._refresh_from_ms - receive_time_ms <= REFRESH_AGAIN_MS  # more only where the clock went back
+        if self._refresh is None and not rests and reaches_beyond(edge, book, near):
             self._refresh = Refresh(self._rules, BUFFERED_DIFFS)
 
     def _merge(self, receive_time_ms: int) -> None:

@@ -118,6 +118,15 @@ def test_a_newer_snapshot_that_the_book_never_reaches_is_asked_for_again() -> No
     assert (keeper.counters.refreshes, keeper.state) == (1, "live")
 
 
+def test_a_receive_clock_that_went_back_keeps_no_book_from_being_verified() -> None:
+    exchange = market_of(50)
+    keeper = BookKeeper(venue="test", symbol="BTCUSDT", rules=SequenceRules("spot"), depth_levels=DEPTH)
+    keeper.snapshot(exchange.snapshot(6), 90_000_000)
+    for tick in range(5):
+        keeper.diff(exchange.step([(tick, 0)], [], 1, 1000), 3_600_000)
+    assert (keeper.state, keeper.wants_snapshot) == ("unverified", True)
+
+
 def test_a_snapshot_that_contradicts_the_book_is_a_mismatch() -> None:
     exchange = market_of(50)
     keeper = following(exchange, 10)
