@@ -207,6 +207,9 @@ class BookKeeper:
         diff = timed.diff
         last_id = self.last_update_id
         if not self._following or last_id is None:
+            if self._partial_id is not None:
+                self._partial_id = None
+                self._settle("syncing", "start", FIRST_SNAPSHOT)
             self._buffer.append(timed)
             return self._bridge()
         if diff.final_update_id <= last_id:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderbook.keeper import BookKeeper
-from orderbook.market import BestQuote, DepthDiff, Level, Market, Snapshot
+from orderbook.market import BestQuote, DepthDiff, Level, Market, PartialBook, Snapshot
 from orderbook.sequence import SequenceRules
 
 
@@ -153,6 +153,16 @@ def test_update_ids_that_go_back_while_time_goes_on_are_a_loss_and_not_a_repetit
     assert (book.state, book.cause, book.counters.backwards) == ("resyncing", "backwards", 1)
     book.snapshot(Snapshot(last_update_id=102, bids=SNAPSHOT.bids, asks=SNAPSHOT.asks))
     assert (book.state, book.last_update_id) == ("live", 103)
+
+
+def test_diffs_take_over_from_partial_books() -> None:
+    book = keeper()
+    partial = PartialBook(symbol="BTCUSDT", last_update_id=99, event_time_ms=None, bids=[(10.0, 1.0)], asks=[])
+    assert [one.state for one in book.partial(partial, 1, 1, None)] == ["unverified"]
+    book.diff(diff(101, 101), 2)
+    assert (book.state, book.wants_snapshot) == ("syncing", True)
+    assert [(one.update_id, one.state) for one in book.snapshot(SNAPSHOT)] == [(101, "live")]
+    assert book.partial(partial, 3, 3, None) == []
 
 
 def test_a_crossed_book_is_not_published() -> None:
