@@ -142,6 +142,7 @@ class BookKeeper:
             self.counters.repeated += 1
             return []
         self._partial_id = self.last_update_id = partial.last_update_id
+        self._snapshot_id = None
         try:
             self._book.replace(partial.bids, partial.asks)
         except ImpossibleLevel as impossible:

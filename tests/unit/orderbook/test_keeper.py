@@ -165,6 +165,16 @@ def test_diffs_take_over_from_partial_books() -> None:
     assert book.partial(partial, 3, 3, None) == []
 
 
+def test_no_diff_continues_a_snapshot_that_a_partial_book_has_overwritten() -> None:
+    book = keeper()
+    book.snapshot(SNAPSHOT)
+    book.partial(
+        PartialBook(symbol="BTCUSDT", last_update_id=99, event_time_ms=None, bids=[(10.0, 1.0)], asks=[]), 1, 1, None
+    )
+    assert book.diff(diff(101, 101), 2) == []
+    assert (book.state, book.wants_snapshot) == ("syncing", True)
+
+
 def test_a_crossed_book_is_not_published() -> None:
     book = keeper()
     book.snapshot(SNAPSHOT)
