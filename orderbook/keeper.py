@@ -26,8 +26,11 @@ from orderbook.pace import ArrivalPace
 from orderbook.refresh import LONGEST_AHEAD_MS, Refresh, agree
 from orderbook.sequence import SequenceRules
 
-BUFFERED_DIFFS: Final = 10_000
-"""Diffs kept while a snapshot is awaited, 16 minutes of a 100 ms stream; older ones are useless to a new snapshot."""
+BUFFERED_DIFFS: Final = 1000
+"""Diffs kept while a snapshot is awaited, 100 s of a 100 ms stream; older ones are useless to a new snapshot.
+
+At some 3 KB each, 450 symbols that wait out a ban take 1.3 GB.
+"""
 BACKWARDS_MS: Final = 1000
 """A diff whose event time lies further before the one before it goes back in time."""
 REFRESH_AGAIN_MS: Final = 10_000

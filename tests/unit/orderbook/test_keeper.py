@@ -175,6 +175,15 @@ def test_no_diff_continues_a_snapshot_that_a_partial_book_has_overwritten() -> N
     assert (book.state, book.wants_snapshot) == ("syncing", True)
 
 
+def test_a_symbol_that_waits_out_a_ban_keeps_only_the_diffs_that_a_snapshot_may_need() -> None:
+    book = keeper()
+    for update_id in range(1, 6001):  # ten minutes
+        book.diff(diff(update_id, update_id), update_id * 100)
+    assert len(book._buffer) == 1000
+    book.snapshot(Snapshot(last_update_id=5990, bids=SNAPSHOT.bids, asks=SNAPSHOT.asks), 600_050)
+    assert (book.state, book.last_update_id) == ("live", 6000)
+
+
 def test_a_crossed_book_is_not_published() -> None:
     book = keeper()
     book.snapshot(SNAPSHOT)
