@@ -86,6 +86,7 @@ class Line:
         self._numbered = 0
         self._tries = 0
         self._next_try_ms = 0
+        self._refused_until_ms = 0
         self._silent_renewals = 0
         self._wanted = True
 
@@ -135,8 +136,10 @@ class Line:
         """
         socket = self._sockets.pop(number)
         self._settle(socket, now_ms)
+        if wait_ms:
+            self._refused_until_ms = max(self._refused_until_ms, now_ms + wait_ms)
         if not socket.closing:
-            self._next_try_ms = now_ms + max(wait_ms, backoff_ms(self._tries, self._uniform))
+            self._next_try_ms = now_ms + backoff_ms(self._tries, self._uniform)
         if socket.opened_ms is None:
             return None
         return "overlap_ended" if self.up else "closed"
@@ -160,7 +163,8 @@ class Line:
         if opening:
             return []
         why = self._reason_to_open(up[0] if up else None, now_ms, silent=silent)
-        if why is None or now_ms < self._next_try_ms or not self._attempts.take(now_ms):
+        wait_until_ms = max(self._next_try_ms, self._refused_until_ms)
+        if why is None or now_ms < wait_until_ms or not self._attempts.take(now_ms):
             return []
         return [self._open(why, now_ms)]
 

@@ -146,6 +146,16 @@ def test_it_never_gives_up_and_an_exchange_s_wait_is_obeyed() -> None:
     assert one.due(now_ms + 120_000, silent=False) == [Open(2_001, "lost")]
 
 
+def test_an_exchange_s_wait_outlasts_the_loss_of_the_socket_that_is_still_up() -> None:
+    one = started()
+    one.shutdown_announced(1)
+    assert one.due(100_000, silent=False) == [Open(2, "shutdown")]
+    assert one.ended(2, 100_100, wait_ms=60_000) is None
+    assert one.ended(1, 101_000) == "closed"
+    assert quiet(one, 160_099)
+    assert one.due(160_100, silent=False) == [Open(3, "lost")]
+
+
 def test_no_attempt_beyond_the_limit_of_the_process() -> None:
     attempts = AttemptLimiter(most=1)
     assert line(attempts=attempts).due(0, silent=False)
