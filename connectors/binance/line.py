@@ -2,9 +2,10 @@
 
 A line carries the streams of some symbols over one socket, and over two while it changes from one to the next. It is
 told what happened and the time (milliseconds of a clock that goes forward), and says what to do; `connection` does it.
-A socket is replaced when it gets old, when the exchange announces its end, when the line's symbols have changed, and
-when nothing at all was heard for too long. The next one is up and delivering before the old one is closed; where the
-old one dies first, the next one is opened at once, and then later after each failure, for ever.
+A socket is replaced when it gets old, when the exchange announces its end, when the line's symbols have changed, when
+not all of its streams are confirmed, and when nothing at all was heard for too long. The next one is up and delivering
+before the old one is closed; where the old one dies first, the next one is opened at once, and then later after each
+failure, for ever.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final, Literal
 
 from connectors.binance.attempts import AttemptLimiter, backoff_ms
 
-Why = Literal["first", "lost", "age", "shutdown", "symbols", "silence"]
+Why = Literal["first", "lost", "age", "shutdown", "symbols", "incomplete", "silence"]
 Change = Literal["opened", "overlap_began", "overlap_ended", "closed"]
 
 
@@ -25,8 +26,9 @@ class LineRules:
 
     A socket is renewed `renew_after_ms` after it opened, give or take `renew_spread_ms` by chance, so that the lines of
     a process do not renew together. Two sockets overlap for `overlap_ms` and until the next one is complete and has
-    delivered; after `hopeless_ms` the one that delivered last is kept. A socket that lived `settled_ms` ends the
-    back-off. A line that stays silent after a renewal is renewed again after `silence_again_ms`, doubling.
+    delivered; after `hopeless_ms` the one that delivered last is kept, and replaced if it is not complete. A socket
+    that lived `settled_ms` ends the back-off. A line that stays silent after a renewal is renewed again after
+    `silence_again_ms`, doubling.
     """
 
     renew_after_ms: int = 23 * 3_600_000
@@ -171,15 +173,15 @@ class Line:
     def _reason_to_open(self, socket: _Socket | None, now_ms: int, *, silent: bool) -> Why | None:
         if socket is None:
             return "lost" if self._numbered else "first"
-        if socket.shutdown:
-            return "shutdown"
-        if socket.generation != self._generation:
-            return "symbols"
-        if now_ms >= socket.renew_at_ms:
-            return "age"
-        if silent and now_ms - (socket.opened_ms or 0) >= self._silence_ms():
-            return "silence"
-        return None
+        age_ms = now_ms - (socket.opened_ms or 0)
+        reasons: tuple[tuple[bool, Why], ...] = (
+            (socket.shutdown, "shutdown"),
+            (socket.generation != self._generation, "symbols"),
+            (now_ms >= socket.renew_at_ms, "age"),
+            (not socket.complete and age_ms >= self._rules.hopeless_ms, "incomplete"),
+            (silent and age_ms >= self._silence_ms(), "silence"),
+        )
+        return next((why for holds, why in reasons if holds), None)
 
     def _silence_ms(self) -> int:
         """How old a socket must be to be replaced for its silence: any age at first, then more each time."""

@@ -201,6 +201,20 @@ def test_a_successor_that_delivers_nothing_beside_one_that_does_is_given_up() ->
     assert one.up
 
 
+def test_a_socket_whose_streams_are_never_all_confirmed_is_replaced() -> None:
+    one = line()
+    one.due(0, silent=False)
+    one.opened(1, 100)
+    one.heard(1, 200)
+    assert quiet(one, 30_099)
+    assert one.due(30_100, silent=False) == [Open(2, "incomplete")]
+    carrying(2, one, 30_200)
+    assert one.due(33_200, silent=False) == [Close(1)]
+    one.ended(1, 33_300)
+    assert one.complete
+    assert quiet(one, HOUR)
+
+
 def test_a_line_without_symbols_ends_and_begins_again_when_there_are_some() -> None:
     one = started()
     one.symbols_changed(any_left=False)
