@@ -68,7 +68,7 @@ class StreamConnection:
 
     @property
     def complete(self) -> bool:
-        """Whether the streams of all symbols that are wanted now flow."""
+        """Whether the streams of all symbols that were told last flow."""
         with self._lock:
             return self._line.complete
 

@@ -95,12 +95,13 @@ class Line:
     @property
     def up(self) -> bool:
         """Whether at least one socket carries the streams."""
-        return any(socket.opened_ms is not None for socket in self._sockets.values())
+        return bool(self._up())
 
     @property
     def complete(self) -> bool:
-        """Whether a socket carries all streams of the symbols as they are wanted now."""
-        return any(socket.complete and socket.generation == self._generation for socket in self._sockets.values())
+        """Whether a socket carries all streams of the symbols that the newest one up was opened for."""
+        up = self._up()
+        return any(socket.complete and socket.generation == up[-1].generation for socket in up)
 
     # What happened.
 
@@ -134,7 +135,7 @@ class Line:
     def ended(self, number: int, now_ms: int, *, wait_ms: int = 0) -> Change | None:
         """A socket ended, or could not be opened, and may not be tried again within `wait_ms`.
 
-        Returns what that is for the line: None where the socket was never up.
+        Returns what that is for the line: None where the socket was never up, or two others still overlap.
         """
         socket = self._sockets.pop(number)
         self._settle(socket, now_ms)
@@ -142,18 +143,16 @@ class Line:
             self._refused_until_ms = max(self._refused_until_ms, now_ms + wait_ms)
         if not socket.closing:
             self._next_try_ms = now_ms + backoff_ms(self._tries, self._uniform)
-        if socket.opened_ms is None:
+        left = len(self._up())
+        if socket.opened_ms is None or left > 1:
             return None
-        return "overlap_ended" if self.up else "closed"
+        return "overlap_ended" if left else "closed"
 
     # What to do.
 
     def due(self, now_ms: int, *, silent: bool) -> list[Action]:
         """What is to be done now; `silent` says that nothing was received for longer than this line ever pauses."""
-        up = sorted(
-            (socket for socket in self._sockets.values() if socket.opened_ms is not None and not socket.closing),
-            key=lambda socket: socket.number,
-        )
+        up = [socket for socket in self._up() if not socket.closing]
         for socket in up:
             self._settle(socket, now_ms)
         if not self._wanted:
@@ -169,6 +168,10 @@ class Line:
         if why is None or now_ms < wait_until_ms or not self._attempts.take(now_ms):
             return []
         return [self._open(why, now_ms)]
+
+    def _up(self) -> list[_Socket]:
+        """The sockets that are up, oldest first; those that are being closed are still among them."""
+        return [socket for _, socket in sorted(self._sockets.items()) if socket.opened_ms is not None]
 
     def _reason_to_open(self, socket: _Socket | None, now_ms: int, *, silent: bool) -> Why | None:
         if socket is None:
