@@ -29,6 +29,12 @@ Top: TypeAlias = tuple[list[float], list[float], list[float], list[float]]
 """Bid prices, bid quantities, ask prices, ask quantities, best first."""
 
 
+def best_of(top: Top) -> tuple[float, float, float, float] | None:
+    """Return bid price, bid quantity, ask price, ask quantity of the touch; None when a side is empty."""
+    bid_price, bid_qty, ask_price, ask_qty = top
+    return (bid_price[0], bid_qty[0], ask_price[0], ask_qty[0]) if bid_price and ask_price else None
+
+
 class ImpossibleLevel(ValueError):
     """A level that no market can have: a price that is not positive and finite, or a negative quantity."""
 
@@ -56,47 +62,9 @@ class LocalBook:
         self._asks.apply(asks)
 
     @property
-    def best_bid(self) -> Level | None:
-        """(price, quantity) of the highest bid; None when there is none."""
-        bids = self._bids
-        return (bids.prices[-1], bids.quantities[-1]) if bids.reach(1) else None
-
-    @property
-    def best_ask(self) -> Level | None:
-        """(price, quantity) of the lowest ask; None when there is none."""
-        asks = self._asks
-        return (asks.prices[0], asks.quantities[0]) if asks.reach(1) else None
-
-    @property
-    def best(self) -> tuple[float, float, float, float] | None:
-        """(bid price, bid quantity, ask price, ask quantity) of the touch; None while a side is empty."""
-        bids, asks = self._bids, self._asks
-        if not (bids.reach(1) and asks.reach(1)):
-            return None
-        return bids.prices[-1], bids.quantities[-1], asks.prices[0], asks.quantities[0]
-
-    @property
-    def crossed(self) -> bool:
-        """True when the best bid is at or above the best ask, which no book of an open market is."""
-        bids, asks = self._bids, self._asks
-        return bids.reach(1) and asks.reach(1) and bids.prices[-1] >= asks.prices[0]
-
-    @property
     def levels(self) -> tuple[int, int]:
         """How many levels there are: (bids, asks)."""
         return len(self._bids), len(self._asks)
-
-    def top_bids(self, levels: int) -> tuple[list[float], list[float]]:
-        """Prices and quantities of the highest bids, best first, at most `levels`."""
-        bids = self._bids
-        bids.reach(levels)
-        return bids.prices[: -levels - 1 : -1], bids.quantities[: -levels - 1 : -1]
-
-    def top_asks(self, levels: int) -> tuple[list[float], list[float]]:
-        """Prices and quantities of the lowest asks, best first, at most `levels`."""
-        asks = self._asks
-        asks.reach(levels)
-        return asks.prices[:levels], asks.quantities[:levels]
 
     def top(self, levels: int) -> Top:
         """At most `levels` of each side."""
@@ -105,14 +73,6 @@ class LocalBook:
         asks.reach(levels)
         last = -levels - 1
         return bids.prices[:last:-1], bids.quantities[:last:-1], asks.prices[:levels], asks.quantities[:levels]
-
-    def bid_price_at(self, rank: int) -> float | None:
-        """Price of the bid that `rank` (>= 0) bids are better than; None when there are no more than `rank`."""
-        return self._bids.prices[-1 - rank] if self._bids.reach(rank + 1) else None
-
-    def ask_price_at(self, rank: int) -> float | None:
-        """Price of the ask that `rank` (>= 0) asks are better than; None when there are no more than `rank`."""
-        return self._asks.prices[rank] if self._asks.reach(rank + 1) else None
 
 
 class _Side:

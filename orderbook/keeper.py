@@ -14,20 +14,23 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from orderbook.book import ImpossibleLevel, LocalBook, Top
+from orderbook.book import ImpossibleLevel, LocalBook, Top, best_of
 from orderbook.clock import no_latencies
 from orderbook.counters import KeeperCounters, Timed
-from orderbook.coverage import WHOLE, Coverage, reaches_beyond
+from orderbook.coverage import WHOLE, Coverage
 from orderbook.market import BestQuote, DepthDiff, PartialBook, Snapshot
 from orderbook.messages import Book, BookState, GapCause
 from orderbook.oracle import QuoteOracle
 from orderbook.overlap import WaitingDiffs
 from orderbook.pace import ArrivalPace
-from orderbook.refresh import Refresh, agree
+from orderbook.refresh import LONGEST_AHEAD_MS, Refresh, agree
 from orderbook.sequence import SequenceRules
 
-BUFFERED_DIFFS: Final = 10_000
-"""Diffs kept while a snapshot is awaited, 16 minutes of a 100 ms stream; older ones are useless to a new snapshot."""
+BUFFERED_DIFFS: Final = 300
+"""Diffs kept while a snapshot is awaited, 30 s of a 100 ms stream; older ones are useless to the one that comes.
+
+At some 3 KB each, 450 symbols that wait out a ban take 0.4 GB.
+"""
 KEPT_DIFFS: Final = 100
 """Diffs kept under a live book that waits for a newer snapshot, 10 s: that is how old one may be when it arrives."""
 BACKWARDS_MS: Final = 1000
@@ -70,7 +73,6 @@ class BookKeeper:
         self._buffer: deque[Timed] = deque(maxlen=BUFFERED_DIFFS)
         self._waiting: WaitingDiffs[Timed] = WaitingDiffs()
         self._snapshot_id: int | None = None
-        self._watched_rank = depth_levels - 1
         self._newest_diff_ms: int | None = None
         self._partial_id: int | None = None
         self._refresh: Refresh | None = None
@@ -125,16 +127,17 @@ class BookKeeper:
             return []
         if self._following:
             if self._refresh is not None:
-                self._refresh.arrived(snapshot)
+                self._refresh.arrived(snapshot, receive_time_ms)
                 self._merge(receive_time_ms)
             return []
         try:
             self._book.replace(snapshot.bids, snapshot.asks)
         except ImpossibleLevel as impossible:
             self.counters.impossible += 1
+            self._snapshot_id = None
             self.reason = f"snapshot {snapshot.last_update_id} refused: {impossible}"
             return []
-        self._based_on(Coverage.of(snapshot), snapshot.limit, receive_time_ms)
+        self._based_on(Coverage.of(snapshot), receive_time_ms)
         self._snapshot_id = snapshot.last_update_id
         return self._bridge()
 
@@ -151,22 +154,23 @@ class BookKeeper:
             self.counters.repeated += 1
             return []
         self._partial_id = self.last_update_id = partial.last_update_id
+        self._snapshot_id = None
         try:
             self._book.replace(partial.bids, partial.asks)
         except ImpossibleLevel as impossible:
             self.counters.impossible += 1
             self._settle("resyncing", "impossible", f"partial book {partial.last_update_id} refused: {impossible}")
             return []
-        if self._book.crossed:
+        top = self._book.top(self._depth_levels)
+        best = best_of(top)
+        if best is not None and best[0] >= best[2]:
             self.counters.crossed += 1
             self._settle("resyncing", "crossed", f"partial book {partial.last_update_id} is crossed")
             return []
         self._settle("unverified", "partial", f"depth{len(partial.bids)} frames: a lost one cannot be noticed")
-        best = self._book.best
         if best is not None:
             self.oracle.judge(partial.last_update_id, best)
         self.pace.arrived(receive_time_ms)
-        top = self._book.top(self._depth_levels)
         return [self._published(top, partial.last_update_id, receive_time_ms, event_time_ms, latency_ms)]
 
     def quote(self, quote: BestQuote) -> None:
@@ -217,11 +221,15 @@ class BookKeeper:
         diff = timed.diff
         last_id = self.last_update_id
         if not self._following or last_id is None:
+            if self._partial_id is not None:
+                self._partial_id = None
+                self._settle("syncing", "start", FIRST_SNAPSHOT)
             self._buffer.append(timed)
             return self._bridge()
         if diff.final_update_id <= last_id:
-            if diff.first_update_id > diff.final_update_id:
-                return self._broken(timed, last_id)
+            newest_ms = diff.event_time_ms if self._newest_diff_ms is None else self._newest_diff_ms
+            if diff.first_update_id > diff.final_update_id or diff.event_time_ms > newest_ms + BACKWARDS_MS:
+                return self._broken(timed, last_id)  # newer in time and older by its ids: no repetition
             self.counters.repeated += 1
             return []
         if not self._rules.continues_diff(diff, last_id):
@@ -269,7 +277,11 @@ class BookKeeper:
         if self._snapshot_id is None:
             return []
         while self._buffer and self._rules.known_to_snapshot(self._buffer[0].diff, self._snapshot_id):
-            self._buffer.popleft()
+            known = self._buffer.popleft()
+            if known.receive_time_ms - (self.snapshot_time_ms or 0) > LONGEST_AHEAD_MS:
+                self.reason = f"snapshot {self._snapshot_id} is ahead of the diffs for too long: another one is needed"
+                self._snapshot_id = None
+                return []
         if not self._buffer:
             self.reason = "snapshot taken, waiting for the diff that continues it"
             return []
@@ -308,17 +320,15 @@ class BookKeeper:
             return self._refused("impossible", f"diff {update_id} refused: {impossible}", None)
         self.last_update_id = update_id
         top = book.top(self._depth_levels)
-        mid = None
-        bid_price, bid_qty, ask_price, ask_qty = top
-        if bid_price and ask_price:
-            bid, ask = bid_price[0], ask_price[0]
-            if bid >= ask:
+        best, mid = best_of(top), None
+        if best is not None:
+            if best[0] >= best[2]:
                 self.counters.crossed += 1
                 return self._refused("crossed", f"the book crossed at update {update_id}", None)
-            mid = (bid + ask) / 2
-            if not self.oracle.judge(update_id, (bid, bid_qty[0], ask, ask_qty[0])):
+            if not self.oracle.judge(update_id, best):
                 why = f"the exchange's best quote of update {update_id} differs from the book's"
                 return self._refused("oracle", why, None)
+            mid = (best[0] + best[2]) / 2
         if self._refresh is not None:
             self._refresh.applied(diff)
             self._merge(receive_time_ms)
@@ -326,38 +336,34 @@ class BookKeeper:
                 return []
             top = self._book.top(self._depth_levels)
         self.pace.arrived(receive_time_ms)
-        self._check_coverage(mid, receive_time_ms)
+        self._check_coverage(top, mid, receive_time_ms)
         return [self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms)]
 
-    def _check_coverage(self, mid: float | None, receive_time_ms: int) -> None:
+    def _check_coverage(self, top: Top, mid: float | None, receive_time_ms: int) -> None:
         """Settle whether the levels to be published are verified, and want a newer snapshot before they are not."""
         edge = self._coverage
-        if edge is WHOLE:
-            if self.state != "live":
-                self._settle("live", None, None)
-            return
-        if mid is not None and mid != self._covered_mid:
+        if mid is not None and mid != self._covered_mid and edge is not WHOLE:
             self._covered_mid = mid
             self.coverage_bps = edge.reach_bps(mid)
-        book, levels = self._book, self._depth_levels
-        if not reaches_beyond(edge, book, self._watched_rank):
-            if self.state != "live":
-                self._settle("live", None, None)
-            return
-        if self._covered and reaches_beyond(edge, book, levels - 1):
+        reach = "far" if edge is WHOLE else edge.reach(top, self._depth_levels)
+        if reach == "beyond" and self._covered:
             if self.state != "unverified":
-                self._settle("unverified", "coverage", f"the best {levels} levels reach beyond the snapshot")
+                why = f"the best {self._depth_levels} levels reach beyond the snapshot"
+                self._settle("unverified", "coverage", why)
         elif self.state != "live":
             self._settle("live", None, None)
-        if self._refresh is None and receive_time_ms >= self._refresh_from_ms:
-            self._refresh = Refresh(self._rules, KEPT_DIFFS)
+        if reach != "far" and self._refresh is None:
+            # A wait longer than the least is none: the receive clock went back.
+            rests = 0 < self._refresh_from_ms - receive_time_ms <= REFRESH_AGAIN_MS
+            if not rests:
+                self._refresh = Refresh(self._rules, KEPT_DIFFS)
 
     def _merge(self, receive_time_ms: int) -> None:
         """Put the wanted snapshot under the book as soon as that can be done."""
         if self._refresh is None or self.last_update_id is None:
             return
         try:
-            merged = self._refresh.merged(self.last_update_id)
+            merged = self._refresh.merged(self.last_update_id, receive_time_ms)
         except ImpossibleLevel as impossible:
             self.counters.impossible += 1
             self._lose("impossible", f"snapshot refused: {impossible}")
@@ -371,12 +377,9 @@ class BookKeeper:
             return
         self.counters.refreshes += 1
         self._book = merged.book
-        self._based_on(merged.coverage, merged.limit, receive_time_ms)
+        self._based_on(merged.coverage, receive_time_ms)
 
-    def _based_on(self, coverage: Coverage, limit: int | None, receive_time_ms: int) -> None:
-        # Twice the published levels, where the snapshot is so deep: nearer to its edge, a newer one is wanted.
-        spare = (limit or 0) - self._depth_levels
-        self._watched_rank = self._depth_levels - 1 + max(0, min(self._depth_levels, spare // 2))
+    def _based_on(self, coverage: Coverage, receive_time_ms: int) -> None:
         self._refresh = None
         self._refresh_from_ms = receive_time_ms + REFRESH_AGAIN_MS
         self._coverage = coverage

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from orderbook.book import LocalBook
 from orderbook.coverage import Coverage
 from orderbook.market import DepthDiff, Snapshot
 from orderbook.sequence import SequenceRules
+
+LONGEST_AHEAD_MS: Final = 10_000
+"""A snapshot that the stream has not reached so long after it came is of another book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +27,18 @@ class Merged:
     book: LocalBook
     coverage: Coverage
     snapshot_id: int
-    limit: int | None
 
 
 class Refresh:
     """One wish for a newer snapshot."""
 
-    __slots__ = ("_diffs", "_rules", "_snapshot")
+    __slots__ = ("_arrived_ms", "_diffs", "_rules", "_snapshot")
 
     def __init__(self, rules: SequenceRules, kept_diffs: int) -> None:
         self._rules = rules
         self._diffs: deque[DepthDiff] = deque(maxlen=kept_diffs)
         self._snapshot: Snapshot | None = None
+        self._arrived_ms = 0
 
     @property
     def wants_snapshot(self) -> bool:
@@ -45,17 +49,21 @@ class Refresh:
         """Keep a diff that the book has applied."""
         self._diffs.append(diff)
 
-    def arrived(self, snapshot: Snapshot) -> None:
+    def arrived(self, snapshot: Snapshot, receive_time_ms: int) -> None:
         """Take the snapshot."""
-        self._snapshot = snapshot
+        self._snapshot, self._arrived_ms = snapshot, receive_time_ms
 
-    def merged(self, update_id: int) -> Merged | None:
+    def merged(self, update_id: int, receive_time_ms: int) -> Merged | None:
         """Return the book at `update_id`; None while the snapshot is missing, ahead of it, or too old to be led there.
 
-        A snapshot that is too old is dropped and a newer one wanted. Raises ImpossibleLevel.
+        One that is too old, or ahead for too long, is dropped and another one wanted. Raises ImpossibleLevel.
         """
         snapshot = self._snapshot
-        if snapshot is None or snapshot.last_update_id > update_id:
+        if snapshot is None:
+            return None
+        if snapshot.last_update_id > update_id:
+            if receive_time_ms - self._arrived_ms > LONGEST_AHEAD_MS:
+                self._snapshot = None
             return None
         last_id = snapshot.last_update_id
         later = [diff for diff in self._diffs if not self._rules.known_to_snapshot(diff, last_id)]
@@ -67,13 +75,15 @@ class Refresh:
         book.replace(snapshot.bids, snapshot.asks)
         for diff in later:
             book.apply(diff.bids, diff.asks)
-        return Merged(book, Coverage.of(snapshot), last_id, snapshot.limit)
+        return Merged(book, Coverage.of(snapshot), last_id)
 
 
 def agree(ours: LocalBook, within: Coverage, theirs: LocalBook, levels: int) -> bool:
     """Return whether the best `levels` of both sides are equal, as far as both are verified within `within`."""
-    return _same(ours.top_bids(levels), theirs.top_bids(levels), lambda price: price >= within.lowest_bid) and _same(
-        ours.top_asks(levels), theirs.top_asks(levels), lambda price: price <= within.highest_ask
+    our_bids, our_bid_qty, our_asks, our_ask_qty = ours.top(levels)
+    bids, bid_qty, asks, ask_qty = theirs.top(levels)
+    return _same((our_bids, our_bid_qty), (bids, bid_qty), lambda price: price >= within.lowest_bid) and _same(
+        (our_asks, our_ask_qty), (asks, ask_qty), lambda price: price <= within.highest_ask
     )
 
 

@@ -28,7 +28,9 @@ CLOCK_SLACK_MS: Final = 500
 SILENCE_MS: Final = 5000
 """How long a connection may be silent before heartbeats move event time on without it."""
 JUMP_MS: Final = 60_000
-"""A receive clock that moves further than this in one step has jumped: no heartbeats are made up for the stretch."""
+"""A receive clock that moves on further than this in one step has jumped: no heartbeats are made up for the stretch."""
+BACK_MS: Final = 2000
+"""One that goes back further than this has jumped as well: nothing would be due until it had caught up."""
 LEAST_SILENCE_MS: Final = 1000
 MOST_SILENCE_MS: Final = 30_000
 PAYLOAD_SHOWN: Final = 10_000
@@ -227,10 +229,12 @@ class IngestSession:
     def symbols_changed(
         self, added: Iterable[str], removed: Iterable[str], receive_time_ms: int
     ) -> list[IngestMessage]:
-        """Follow more symbols, and others no more; those that stay are not touched."""
+        """Follow more symbols, and others no more: their stretches in the ledger end; those that stay are untouched."""
         messages = self.advance(receive_time_ms)
         for symbol in removed:
-            self._followed.pop(symbol, None)
+            followed = self._followed.pop(symbol, None)
+            if followed is not None:
+                messages += self._removed(followed, receive_time_ms)
         for symbol in added:
             if symbol not in self._followed:
                 followed = self._followed[symbol] = self._following(symbol)
@@ -254,7 +258,7 @@ class IngestSession:
     def advance(self, receive_time_ms: int) -> list[IngestMessage]:
         """Move time on and return what has become due: heartbeats, and symbols that are silent for too long."""
         next_ms = self._next_tick_ms
-        if next_ms is None or not -JUMP_MS < receive_time_ms - next_ms < JUMP_MS:
+        if next_ms is None or not -BACK_MS < receive_time_ms - next_ms < JUMP_MS:
             self._next_tick_ms = self._next_beat_ms = next_ms = receive_time_ms
             self._forget_pauses(receive_time_ms)
         messages: list[IngestMessage] = []
@@ -390,6 +394,13 @@ class IngestSession:
         if gap is not None:
             messages.append(gap)
         return messages
+
+    def _removed(self, followed: _Followed, now_ms: int) -> list[IngestMessage]:
+        """The end of the stretch of a symbol that is followed no more: nobody will say when it is live again."""
+        clock_ms = self._clock_now(now_ms)
+        event_time_ms = max(clock_ms, followed.keeper.event_time_ms or clock_ms)
+        gap = followed.ledger.observe(Standing(event_time_ms, now_ms, cause=None, reason=None, update_id=None))
+        return [] if gap is None else [gap]
 
     def _clock_now(self, now_ms: int) -> int:
         """The exchange's time as far as it is safe to say that no event before it is still on its way."""

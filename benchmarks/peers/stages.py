@@ -37,8 +37,7 @@ def _apply(frame: bytes, book: LocalBook) -> DepthDiff:
 
 def _top(frame: bytes, book: LocalBook) -> Book:
     diff = _apply(frame, book)
-    bid_price, bid_qty = book.top_bids(LEVELS)
-    ask_price, ask_qty = book.top_asks(LEVELS)
+    bid_price, bid_qty, ask_price, ask_qty = book.top(LEVELS)
     return Book(
         venue="binance",
         symbol=diff.symbol,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from math import isfinite
 from typing import Final
 
 ATTEMPTS_WITHIN_MS: Final = 300_000
@@ -15,6 +16,8 @@ MOST_ATTEMPTS: Final = 250
 """Binance allows 300 attempts to connect in 5 minutes from one address; the rest is left to others behind it."""
 SHORTEST_BACKOFF_MS: Final = 500
 LONGEST_BACKOFF_MS: Final = 30_000
+LEAST_WAIT_S: Final = 1.0
+DEFAULT_WAIT_S: Final = 60.0
 
 
 class AttemptLimiter:
@@ -47,3 +50,15 @@ def backoff_ms(failures: int, uniform: Callable[[], float]) -> int:
         return 0
     bound_ms = min(LONGEST_BACKOFF_MS, SHORTEST_BACKOFF_MS << min(failures - 1, 10))
     return int(uniform() * bound_ms)
+
+
+def asked_wait_s(retry_after: str | None) -> float:
+    """How long the Retry-After of an answer asks to wait, s: at least a second, a minute where it states no number.
+
+    It may be absent or a date: a proxy before the exchange answers in its own way.
+    """
+    try:
+        wait_s = float(retry_after or "")
+    except ValueError:
+        return DEFAULT_WAIT_S
+    return max(LEAST_WAIT_S, wait_s) if isfinite(wait_s) else DEFAULT_WAIT_S

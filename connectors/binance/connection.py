@@ -71,7 +71,7 @@ class StreamConnection:
 
     @property
     def complete(self) -> bool:
-        """Whether the streams of all symbols that are wanted now flow."""
+        """Whether the streams of all symbols that were told last flow."""
         with self._lock:
             return self._line.complete
 
@@ -123,7 +123,7 @@ class StreamConnection:
         with self._lock:
             change = self._line.opened(socket.number, monotonic_ms())
             self._log.info("connected", socket=socket.number, streams=change)
-            self._tell_symbols(socket.symbols)
+            self._tell_symbols(socket.symbols if self._symbols else ())  # with none left it is closed at once
             self._tell(change, "")
 
     def completed(self, number: int) -> None:

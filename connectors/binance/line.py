@@ -2,9 +2,10 @@
 
 A line carries the streams of some symbols over one socket, and over two while it changes from one to the next. It is
 told what happened and the time (milliseconds of a clock that goes forward), and says what to do; `connection` does it.
-A socket is replaced when it gets old, when the exchange announces its end, when the line's symbols have changed, and
-when nothing at all was heard for too long. The next one is up and delivering before the old one is closed; where the
-old one dies first, the next one is opened at once, and then later after each failure, for ever.
+A socket is replaced when it gets old, when the exchange announces its end, when the line's symbols have changed, when
+not all of its streams are confirmed, and when nothing at all was heard for too long. The next one is up and delivering
+before the old one is closed; where the old one dies first, the next one is opened at once, and then later after each
+failure, for ever.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final, Literal
 
 from connectors.binance.attempts import AttemptLimiter, backoff_ms
 
-Why = Literal["first", "lost", "age", "shutdown", "symbols", "silence"]
+Why = Literal["first", "lost", "age", "shutdown", "symbols", "incomplete", "silence"]
 Change = Literal["opened", "overlap_began", "overlap_ended", "closed"]
 
 
@@ -25,8 +26,9 @@ class LineRules:
 
     A socket is renewed `renew_after_ms` after it opened, give or take `renew_spread_ms` by chance, so that the lines of
     a process do not renew together. Two sockets overlap for `overlap_ms` and until the next one is complete and has
-    delivered; after `hopeless_ms` the one that delivered last is kept. A socket that lived `settled_ms` ends the
-    back-off. A line that stays silent after a renewal is renewed again after `silence_again_ms`, doubling.
+    delivered; after `hopeless_ms` the one that delivered last is kept, and replaced if it is not complete. A socket
+    that lived `settled_ms` ends the back-off. A line that stays silent after a renewal is renewed again after
+    `silence_again_ms`, doubling.
     """
 
     renew_after_ms: int = 23 * 3_600_000
@@ -86,18 +88,20 @@ class Line:
         self._numbered = 0
         self._tries = 0
         self._next_try_ms = 0
+        self._refused_until_ms = 0
         self._silent_renewals = 0
         self._wanted = True
 
     @property
     def up(self) -> bool:
         """Whether at least one socket carries the streams."""
-        return any(socket.opened_ms is not None for socket in self._sockets.values())
+        return bool(self._up())
 
     @property
     def complete(self) -> bool:
-        """Whether a socket carries all streams of the symbols as they are wanted now."""
-        return any(socket.complete and socket.generation == self._generation for socket in self._sockets.values())
+        """Whether a socket carries all streams of the symbols that the newest one up was opened for."""
+        up = self._up()
+        return any(socket.complete and socket.generation == up[-1].generation for socket in up)
 
     # What happened.
 
@@ -131,24 +135,24 @@ class Line:
     def ended(self, number: int, now_ms: int, *, wait_ms: int = 0) -> Change | None:
         """A socket ended, or could not be opened, and may not be tried again within `wait_ms`.
 
-        Returns what that is for the line: None where the socket was never up.
+        Returns what that is for the line: None where the socket was never up, or two others still overlap.
         """
         socket = self._sockets.pop(number)
         self._settle(socket, now_ms)
+        if wait_ms:
+            self._refused_until_ms = max(self._refused_until_ms, now_ms + wait_ms)
         if not socket.closing:
-            self._next_try_ms = now_ms + max(wait_ms, backoff_ms(self._tries, self._uniform))
-        if socket.opened_ms is None:
+            self._next_try_ms = now_ms + backoff_ms(self._tries, self._uniform)
+        left = len(self._up())
+        if socket.opened_ms is None or left > 1:
             return None
-        return "overlap_ended" if self.up else "closed"
+        return "overlap_ended" if left else "closed"
 
     # What to do.
 
     def due(self, now_ms: int, *, silent: bool) -> list[Action]:
         """What is to be done now; `silent` says that nothing was received for longer than this line ever pauses."""
-        up = sorted(
-            (socket for socket in self._sockets.values() if socket.opened_ms is not None and not socket.closing),
-            key=lambda socket: socket.number,
-        )
+        up = [socket for socket in self._up() if not socket.closing]
         for socket in up:
             self._settle(socket, now_ms)
         if not self._wanted:
@@ -160,22 +164,27 @@ class Line:
         if opening:
             return []
         why = self._reason_to_open(up[0] if up else None, now_ms, silent=silent)
-        if why is None or now_ms < self._next_try_ms or not self._attempts.take(now_ms):
+        wait_until_ms = max(self._next_try_ms, self._refused_until_ms)
+        if why is None or now_ms < wait_until_ms or not self._attempts.take(now_ms):
             return []
         return [self._open(why, now_ms)]
+
+    def _up(self) -> list[_Socket]:
+        """The sockets that are up, oldest first; those that are being closed are still among them."""
+        return [socket for _, socket in sorted(self._sockets.items()) if socket.opened_ms is not None]
 
     def _reason_to_open(self, socket: _Socket | None, now_ms: int, *, silent: bool) -> Why | None:
         if socket is None:
             return "lost" if self._numbered else "first"
-        if socket.shutdown:
-            return "shutdown"
-        if socket.generation != self._generation:
-            return "symbols"
-        if now_ms >= socket.renew_at_ms:
-            return "age"
-        if silent and now_ms - (socket.opened_ms or 0) >= self._silence_ms():
-            return "silence"
-        return None
+        age_ms = now_ms - (socket.opened_ms or 0)
+        reasons: tuple[tuple[bool, Why], ...] = (
+            (socket.shutdown, "shutdown"),
+            (socket.generation != self._generation, "symbols"),
+            (now_ms >= socket.renew_at_ms, "age"),
+            (not socket.complete and age_ms >= self._rules.hopeless_ms, "incomplete"),
+            (silent and age_ms >= self._silence_ms(), "silence"),
+        )
+        return next((why for holds, why in reasons if holds), None)
 
     def _silence_ms(self) -> int:
         """How old a socket must be to be replaced for its silence: any age at first, then more each time."""

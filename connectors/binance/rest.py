@@ -19,13 +19,13 @@ import urllib3
 from tenacity import RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from tenacity import Retrying as Attempts
 
+from connectors.binance.attempts import asked_wait_s
 from connectors.binance.endpoints import Endpoints
 from connectors.binance.selection import Listed, Listing
 from orderbook.errors import RateLimited, Retryable, ServiceUnavailable, VenueRefused
 from runtime.logs import get_logger
 
 READ_TIMEOUT_S: Final = 10.0
-DEFAULT_WAIT_S: Final = 60.0
 BANNED: Final = 418
 USED_WEIGHT: Final = "X-MBX-USED-WEIGHT-1M"
 DELISTED: Final = "DELISTED"
@@ -175,7 +175,7 @@ def _refusal(
     base: str, path: str, status: int, retry_after: str | None, body: bytes
 ) -> RateLimited | ServiceUnavailable | RequestRefused:
     if status in (HTTPStatus.TOO_MANY_REQUESTS, BANNED):
-        wait_s = float(retry_after or DEFAULT_WAIT_S)
+        wait_s = asked_wait_s(retry_after)
         kind = Banned if status == BANNED else RateLimited
         return kind(f"{base} asks to wait {wait_s:.0f} s (HTTP {status})", retry_after_s=wait_s)
     if status in (HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS, HTTPStatus.FORBIDDEN):

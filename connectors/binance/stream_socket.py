@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 import websocket
 
+from connectors.binance.attempts import asked_wait_s
 from connectors.binance.streams import StreamPlan, confirmed
 from orderbook.errors import VenueRefused
 
@@ -32,7 +33,6 @@ SHUTDOWN_WITHIN: Final = 64
 COMBINED: Final = b'{"stream"'
 FRAMES: Final = (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY)
 LIMITED: Final = (HTTPStatus.TOO_MANY_REQUESTS, 418)
-DEFAULT_WAIT_S: Final = 60.0
 CLOSED: Final = "it was closed"
 NETWORK: Final = (OSError, websocket.WebSocketException)
 
@@ -196,5 +196,5 @@ def _refusal(url: str, refused: websocket.WebSocketBadStatusException) -> tuple[
         raise VenueRefused(f"{address} does not serve this region (HTTP {status}): set FEED to another exchange")
     wait_s = 0.0
     if status in LIMITED:
-        wait_s = float((refused.resp_headers or {}).get("retry-after") or DEFAULT_WAIT_S)
+        wait_s = asked_wait_s((refused.resp_headers or {}).get("retry-after"))
     return f"{address} answered HTTP {status}", wait_s

@@ -80,9 +80,7 @@ def test_an_announced_shutdown_and_changed_symbols_renew_at_once() -> None:
     assert one.due(100_000, silent=False) == [Open(2, "shutdown")]
     other = started()
     other.symbols_changed(any_left=True)
-    assert [other.complete, other.due(100_000, silent=False)] == [False, [Open(2, "symbols")]]
-    carrying(2, other, 100_100)
-    assert other.complete
+    assert other.due(100_000, silent=False) == [Open(2, "symbols")]
 
 
 def test_symbols_that_change_while_a_socket_opens_need_another_one() -> None:
@@ -90,7 +88,6 @@ def test_symbols_that_change_while_a_socket_opens_need_another_one() -> None:
     one.due(0, silent=False)
     one.symbols_changed(any_left=True)
     carrying(1, one, 100)
-    assert not one.complete
     assert one.due(70_000, silent=False) == [Open(2, "symbols")]
 
 
@@ -146,6 +143,52 @@ def test_it_never_gives_up_and_an_exchange_s_wait_is_obeyed() -> None:
     assert one.due(now_ms + 120_000, silent=False) == [Open(2_001, "lost")]
 
 
+def test_an_exchange_s_wait_outlasts_the_loss_of_the_socket_that_is_still_up() -> None:
+    one = started()
+    one.shutdown_announced(1)
+    assert one.due(100_000, silent=False) == [Open(2, "shutdown")]
+    assert one.ended(2, 100_100, wait_ms=60_000) is None
+    assert one.ended(1, 101_000) == "closed"
+    assert quiet(one, 160_099)
+    assert one.due(160_100, silent=False) == [Open(3, "lost")]
+
+
+def test_a_change_that_cannot_be_made_yet_leaves_the_streams_that_flow_complete() -> None:
+    one = started()
+    one.symbols_changed(any_left=True)
+    told = [one.complete]
+    one.due(100_000, silent=False)
+    one.ended(2, 100_100, wait_ms=60_000)
+    told.append(one.complete)
+    assert one.due(160_100, silent=False) == [Open(3, "symbols")]
+    one.opened(3, 160_200)
+    told.append(one.complete)
+    one.completed(3)
+    told.append(one.complete)
+    assert told == [True, True, False, True]
+
+
+def test_the_streams_of_the_old_socket_are_complete_while_the_next_one_subscribes() -> None:
+    one = started()
+    one.shutdown_announced(1)
+    one.due(100_000, silent=False)
+    one.opened(2, 100_100)
+    assert one.complete
+
+
+def test_an_overlap_lasts_until_one_of_three_sockets_is_left() -> None:
+    one = started()
+    one.shutdown_announced(1)
+    one.due(100_000, silent=False)
+    carrying(2, one, 100_100)
+    assert one.due(103_100, silent=False) == [Close(1)]
+    one.shutdown_announced(2)  # the first is slow to end
+    assert one.due(104_000, silent=False) == [Open(3, "shutdown")]
+    assert one.opened(3, 104_100) == "overlap_began"
+    assert one.ended(1, 104_200) is None
+    assert one.ended(2, 104_300) == "overlap_ended"
+
+
 def test_no_attempt_beyond_the_limit_of_the_process() -> None:
     attempts = AttemptLimiter(most=1)
     assert line(attempts=attempts).due(0, silent=False)
@@ -189,6 +232,20 @@ def test_a_successor_that_delivers_nothing_beside_one_that_does_is_given_up() ->
     assert one.due(130_100, silent=False) == [Close(2)]
     assert one.ended(2, 130_200) == "overlap_ended"
     assert one.up
+
+
+def test_a_socket_whose_streams_are_never_all_confirmed_is_replaced() -> None:
+    one = line()
+    one.due(0, silent=False)
+    one.opened(1, 100)
+    one.heard(1, 200)
+    assert quiet(one, 30_099)
+    assert one.due(30_100, silent=False) == [Open(2, "incomplete")]
+    carrying(2, one, 30_200)
+    assert one.due(33_200, silent=False) == [Close(1)]
+    one.ended(1, 33_300)
+    assert one.complete
+    assert quiet(one, HOUR)
 
 
 def test_a_line_without_symbols_ends_and_begins_again_when_there_are_some() -> None:

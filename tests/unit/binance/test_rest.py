@@ -133,6 +133,16 @@ def test_retry_after_is_obeyed_and_told() -> None:
             assert isinstance(limited.value, Banned) == (status == 418)
 
 
+@pytest.mark.parametrize(
+    ("header", "wait_s"), [("Wed, 21 Oct 2026 07:28:00 GMT", 60.0), ("inf", 60.0), ("0", 1.0), ("-5", 1.0), ("", 60.0)]
+)
+def test_a_retry_after_without_a_use_neither_ends_nor_hurries_us(header: str, wait_s: float) -> None:
+    with answering(Answer(429, headers={"Retry-After": header})) as exchange:
+        with pytest.raises(RateLimited) as limited:
+            RestClient(exchange.at, attempts=1).server_time_ms()
+        assert limited.value.retry_after_s == wait_s
+
+
 @pytest.mark.parametrize("status", [451, 403, 400])
 def test_what_is_refused_is_not_asked_again(status: int) -> None:
     with answering(Answer(status)) as exchange:

@@ -55,7 +55,7 @@ def test_near_the_edge_a_newer_snapshot_is_merged_while_books_go_on() -> None:
         states += [book.state for book in books]
         if keeper.wants_snapshot and wanted_at is None:
             wanted_at = tick
-    assert wanted_at == 4  # of 10 levels 5 are left: fewer than twice the 3 that are published
+    assert wanted_at == 5  # of 10 levels 4 are left: the 3 that are published reach more than half way to the edge
     assert states == ["live"] * 7
     assert keeper.snapshot_priority == 2
     keeper.snapshot(exchange.snapshot(10), now + 10)
@@ -88,7 +88,7 @@ def test_a_snapshot_ahead_of_the_book_waits_and_one_from_before_the_wish_is_not_
     old = exchange.snapshot(10)
     keeper = following(exchange, 10)
     now = 1000 + REFRESH_AGAIN_MS
-    for tick in range(5):
+    for tick in range(6):
         keeper.diff(exchange.step([(tick, 0)], [], 1, now), now)
     assert keeper.wants_snapshot
     keeper.snapshot(old, now)  # no diffs are kept that lead from there to here
@@ -101,11 +101,37 @@ def test_a_snapshot_ahead_of_the_book_waits_and_one_from_before_the_wish_is_not_
     assert keeper.counters.refreshes == 1
 
 
+def test_a_newer_snapshot_that_the_book_never_reaches_is_asked_for_again() -> None:
+    exchange = market_of(50)
+    keeper = following(exchange, 10)
+    now = 1000 + REFRESH_AGAIN_MS
+    for tick in range(6):
+        keeper.diff(exchange.step([(tick, 0)], [], 1, now), now)
+    good = exchange.snapshot(10)
+    keeper.snapshot(Snapshot(last_update_id=10**9, bids=good.bids, asks=good.asks, limit=10), now)
+    wanted: list[bool] = []
+    for after_ms in (10_000, 10_001):
+        keeper.diff(exchange.step([(20, after_ms)], [], 1, now), now + after_ms)
+        wanted.append(keeper.wants_snapshot)
+    assert wanted == [False, True]
+    keeper.snapshot(exchange.snapshot(10), now + 10_002)
+    assert (keeper.counters.refreshes, keeper.state) == (1, "live")
+
+
+def test_a_receive_clock_that_went_back_keeps_no_book_from_being_verified() -> None:
+    exchange = market_of(50)
+    keeper = BookKeeper(venue="test", symbol="BTCUSDT", rules=SequenceRules("spot"), depth_levels=DEPTH)
+    keeper.snapshot(exchange.snapshot(6), 90_000_000)
+    for tick in range(6):
+        keeper.diff(exchange.step([(tick, 0)], [], 1, 1000), 3_600_000)
+    assert (keeper.state, keeper.wants_snapshot) == ("unverified", True)
+
+
 def test_a_snapshot_that_contradicts_the_book_is_a_mismatch() -> None:
     exchange = market_of(50)
     keeper = following(exchange, 10)
     now = 1000 + REFRESH_AGAIN_MS
-    for tick in range(5):
+    for tick in range(6):
         keeper.diff(exchange.step([(tick, 0)], [], 1, now), now)
     truth = exchange.snapshot(10)
     wrong = Snapshot(

@@ -5,8 +5,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderbook.keeper import BookKeeper
-from orderbook.market import BestQuote, DepthDiff, Level, Market, Snapshot
+from orderbook.keeper import BUFFERED_DIFFS, BookKeeper
+from orderbook.market import BestQuote, DepthDiff, Level, Market, PartialBook, Snapshot
 from orderbook.sequence import SequenceRules
 
 
@@ -144,6 +144,46 @@ def test_a_repeated_diff_changes_nothing() -> None:
     assert book.counters.gaps == 0
 
 
+def test_update_ids_that_go_back_while_time_goes_on_are_a_loss_and_not_a_repetition() -> None:
+    book = keeper()
+    book.snapshot(SNAPSHOT)
+    book.diff(diff(101, 10**9, at=5000), 1)  # an id that the exchange never reaches
+    for update_id, at in ((102, 5100), (103, 6001)):
+        assert book.diff(diff(update_id, update_id, at=at), 2) == []
+    assert (book.state, book.cause, book.counters.backwards) == ("resyncing", "backwards", 1)
+    book.snapshot(Snapshot(last_update_id=102, bids=SNAPSHOT.bids, asks=SNAPSHOT.asks))
+    assert (book.state, book.last_update_id) == ("live", 103)
+
+
+def test_diffs_take_over_from_partial_books() -> None:
+    book = keeper()
+    partial = PartialBook(symbol="BTCUSDT", last_update_id=99, event_time_ms=None, bids=[(10.0, 1.0)], asks=[])
+    assert [one.state for one in book.partial(partial, 1, 1, None)] == ["unverified"]
+    book.diff(diff(101, 101), 2)
+    assert (book.state, book.wants_snapshot) == ("syncing", True)
+    assert [(one.update_id, one.state) for one in book.snapshot(SNAPSHOT)] == [(101, "live")]
+    assert book.partial(partial, 3, 3, None) == []
+
+
+def test_no_diff_continues_a_snapshot_that_a_partial_book_has_overwritten() -> None:
+    book = keeper()
+    book.snapshot(SNAPSHOT)
+    book.partial(
+        PartialBook(symbol="BTCUSDT", last_update_id=99, event_time_ms=None, bids=[(10.0, 1.0)], asks=[]), 1, 1, None
+    )
+    assert book.diff(diff(101, 101), 2) == []
+    assert (book.state, book.wants_snapshot) == ("syncing", True)
+
+
+def test_a_symbol_that_waits_out_a_ban_keeps_only_the_diffs_that_a_snapshot_may_need() -> None:
+    book = keeper()
+    for update_id in range(1, 6001):  # ten minutes
+        book.diff(diff(update_id, update_id), update_id * 100)
+    assert len(book._buffer) == BUFFERED_DIFFS
+    book.snapshot(Snapshot(last_update_id=5990, bids=SNAPSHOT.bids, asks=SNAPSHOT.asks), 600_050)
+    assert (book.state, book.last_update_id) == ("live", 6000)
+
+
 def test_a_crossed_book_is_not_published() -> None:
     book = keeper()
     book.snapshot(SNAPSHOT)
@@ -158,6 +198,26 @@ def test_an_impossible_level_is_not_published() -> None:
         book.snapshot(SNAPSHOT)
         assert book.diff(diff(101, 101, bids=[level]), 1) == []
         assert book.state == "resyncing"
+
+
+def test_a_snapshot_that_cannot_exist_takes_the_one_before_it_along() -> None:
+    book = keeper()
+    book.snapshot(SNAPSHOT)
+    book.snapshot(Snapshot(last_update_id=100, bids=[(10.7, 5.0), (-1.0, 1.0)], asks=[(11.0, 1.0)]))
+    assert book.diff(diff(101, 102), 1) == []
+    assert (book.state, book.wants_snapshot, book.counters.impossible) == ("syncing", True, 1)
+
+
+def test_a_snapshot_that_the_stream_does_not_reach_is_asked_for_again() -> None:
+    book = keeper()
+    book.snapshot(Snapshot(last_update_id=10**9, bids=SNAPSHOT.bids, asks=SNAPSHOT.asks), 1000)
+    wanted: list[bool] = []
+    for second in range(1, 12):
+        book.diff(diff(90 + second, 90 + second), 1000 + second * 1000)
+        wanted.append(book.wants_snapshot)
+    assert wanted == [False] * 10 + [True]  # until then the stream may only be late
+    book.snapshot(Snapshot(last_update_id=101, bids=SNAPSHOT.bids, asks=SNAPSHOT.asks), 12_100)
+    assert [one.update_id for one in book.diff(diff(102, 102), 12_200)] == [102]
 
 
 def test_a_lost_connection_distrusts_the_book_until_a_new_snapshot() -> None:

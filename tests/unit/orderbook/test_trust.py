@@ -28,11 +28,12 @@ def gaps(messages: list[IngestMessage]) -> list[FeedGap]:
 
 
 class Feed:
-    """Two symbols that update every 100 ms, received 50 ms after the event."""
+    """Two symbols that update every 100 ms, received 50 ms after the event by a clock that is `ahead_ms` ahead."""
 
     def __init__(self) -> None:
         self.session = IngestSession(venue="test", symbols=(BTC, ETH), depth_levels=5)
         self.now = START
+        self.ahead_ms = 0
         self.ids = {BTC: 10, ETH: 10}
         self.messages: list[IngestMessage] = []
         for symbol in (BTC, ETH):
@@ -50,8 +51,9 @@ class Feed:
             for symbol in (BTC, ETH):
                 if symbol not in silent:
                     self.ids[symbol] += 1
-                    messages += self.session.event(diff(symbol, self.ids[symbol], self.now - 50), self.now)
-            messages += self.session.advance(self.now)
+                    event = diff(symbol, self.ids[symbol], self.now - 50)
+                    messages += self.session.event(event, self.now + self.ahead_ms)
+            messages += self.session.advance(self.now + self.ahead_ms)
         self.messages += messages
         return messages
 
@@ -114,6 +116,15 @@ def test_silence_is_noticed_at_its_own_time_however_late_time_is_told() -> None:
     assert one == seldom.session.advance(seldom.now + 6000)
 
 
+def test_silence_is_noticed_also_after_the_receive_clock_went_back() -> None:
+    feed = Feed()
+    feed.run(50)
+    feed.ahead_ms = -30_000
+    feed.run(2)
+    assert of(feed.run(20, BTC), BTC)[-1] == ("stale", "stale")
+    assert sum(isinstance(message, Heartbeat) and message.symbol == ETH for message in feed.run(20)) == 2
+
+
 def test_an_unreadable_depth_frame_is_distrusted_at_once_and_only_for_its_symbol() -> None:
     feed = Feed()
     feed.run(50)
@@ -144,6 +155,17 @@ def test_symbols_come_and_go_while_the_others_stay_as_they_are() -> None:
     messages = feed.run(1)
     assert [type(message) for message in messages] == [Book]
     assert of(messages, BTC) == [("live", None)]
+
+
+def test_the_stretch_of_a_symbol_ends_with_its_removal() -> None:
+    feed = Feed()
+    feed.run(50)
+    [opened] = gaps(feed.run(20, ETH))
+    [closed] = gaps(feed.session.symbols_changed((), (BTC, ETH), feed.now))  # Bitcoin's is live: it has none
+    assert (closed.symbol, closed.gap_id, closed.end_receive_time_ms) == (ETH, opened.gap_id, feed.now)
+    assert (closed.last_update_id, closed.next_update_id) == (60, None)
+    assert closed.end_event_time_ms is not None
+    assert closed.start_event_time_ms <= closed.end_event_time_ms <= feed.now
 
 
 def trade(trade_id: int, at: int) -> Execution:
