@@ -98,29 +98,7 @@ class _Side:
 
     def apply(self, changes: Iterable[Level]) -> None:
         """Set or remove levels; raises ImpossibleLevel."""
-        low, high, prices, quantities, far = self._low, self._high, self.prices, self.quantities, self._far
-        for price, quantity in changes:
-            # Every comparison is written so that NaN, which compares to nothing, ends where it is refused.
-            if not 0.0 <= quantity < inf:
-                raise _impossible(price, quantity)
-            if low <= price <= high:
-                position = bisect_left(prices, price)
-                if position < len(prices) and prices[position] == price:
-                    if quantity:
-                        quantities[position] = quantity
-                    else:
-                        del prices[position], quantities[position]
-                elif quantity:
-                    prices.insert(position, price)
-                    quantities.insert(position, quantity)
-            elif not 0.0 < price < inf:
-                raise _impossible(price, quantity)
-            elif quantity:
-                far[price] = quantity
-            else:
-                far.pop(price, None)
-        if len(prices) > SPARE * self._kept:
-            self._put_away(len(prices) - self._kept)
+        raise NotImplementedError
 
     def reach(self, levels: int) -> bool:
         """Make the best `levels` levels near; return whether there are as many."""
@@ -140,10 +118,41 @@ class _Side:
         raise NotImplementedError
 
 
+# Both sides' `apply` is written out, and in one piece: it is called for every level that changes. A far level, the most
+# frequent, needs the fewest comparisons, and NaN, which compares to nothing, ends where it is refused.
+
+
 class _Bids(_Side):
     """The best price is the last."""
 
     __slots__ = ()
+
+    def apply(self, changes: Iterable[Level]) -> None:  # noqa: C901 - see the comment above the classes
+        """Set or remove levels; raises ImpossibleLevel."""
+        low, far, prices, quantities = self._low, self._far, self.prices, self.quantities
+        for price, quantity in changes:
+            if price >= low:
+                if not (price < inf and 0.0 <= quantity < inf):
+                    raise _impossible(price, quantity)
+                position = bisect_left(prices, price)
+                if position < len(prices) and prices[position] == price:
+                    if quantity:
+                        quantities[position] = quantity
+                    else:
+                        del prices[position], quantities[position]
+                elif quantity:
+                    prices.insert(position, price)
+                    quantities.insert(position, quantity)
+            elif not price > 0.0:
+                raise _impossible(price, quantity)
+            elif 0.0 < quantity < inf:
+                far[price] = quantity
+            elif quantity == 0.0:
+                far.pop(price, None)
+            else:
+                raise _impossible(price, quantity)
+        if len(prices) > SPARE * self._kept:
+            self._put_away(len(prices) - self._kept)
 
     def _fetch(self, levels: int) -> None:
         far = self._far
@@ -162,6 +171,33 @@ class _Asks(_Side):
     """The best price is the first."""
 
     __slots__ = ()
+
+    def apply(self, changes: Iterable[Level]) -> None:  # noqa: C901 - see the comment above the classes
+        """Set or remove levels; raises ImpossibleLevel."""
+        high, far, prices, quantities = self._high, self._far, self.prices, self.quantities
+        for price, quantity in changes:
+            if price <= high:
+                if not (price > 0.0 and 0.0 <= quantity < inf):
+                    raise _impossible(price, quantity)
+                position = bisect_left(prices, price)
+                if position < len(prices) and prices[position] == price:
+                    if quantity:
+                        quantities[position] = quantity
+                    else:
+                        del prices[position], quantities[position]
+                elif quantity:
+                    prices.insert(position, price)
+                    quantities.insert(position, quantity)
+            elif not price < inf:
+                raise _impossible(price, quantity)
+            elif 0.0 < quantity < inf:
+                far[price] = quantity
+            elif quantity == 0.0:
+                far.pop(price, None)
+            else:
+                raise _impossible(price, quantity)
+        if len(prices) > SPARE * self._kept:
+            self._put_away(len(prices) - self._kept)
 
     def _fetch(self, levels: int) -> None:
         far = self._far

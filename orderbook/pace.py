@@ -48,7 +48,7 @@ class ArrivalPace:
             return
         error_ms = pause_ms - self._mean_ms
         self._mean_ms += error_ms / 8
-        self._deviation_ms += (abs(error_ms) - self._deviation_ms) / 4
+        self._deviation_ms += ((error_ms if error_ms > 0 else -error_ms) - self._deviation_ms) / 4
         self._peak_ms = max(pause_ms, self._peak_ms * (1 - pause_ms / PEAK_FADES_MS))
 
     def restarted(self, now_ms: int) -> None:

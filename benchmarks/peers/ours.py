@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.peers.contending import LEVELS, Rest, serve
 from connectors.binance.frames import Acknowledgement, ServerShutdown, decode_frame, decode_snapshot
-from orderbook.messages import Book, IngestMessage, encode
+from orderbook.messages import Book, Heartbeat, IngestMessage, encode
 from orderbook.session import IngestSession
 
 SNAPSHOT_LEVELS = 1000
@@ -41,6 +41,8 @@ class Ours:
     def _publish(messages: list[IngestMessage]) -> bytes | None:
         published = None
         for message in messages:
+            if isinstance(message, Heartbeat) and not message.symbol:
+                continue  # for a partition without symbols, of which there is none
             payload = encode(message)
             if isinstance(message, Book):
                 published = payload
