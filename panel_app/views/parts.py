@@ -38,12 +38,13 @@ class Part(pn.custom.JSComponent):
 
 
 class Overview(Part):
-    """One row a symbol in one element, which the browser keeps; only rows that changed travel.
+    """One row a symbol in one element, which the browser keeps; only rows that changed travel, and who is `listed`.
 
     Says `symbol` when a visitor chose one, and `drawn` when the browser has drawn it anew and needs all rows.
     """
 
     changes = param.List(default=[])
+    listed = param.List(default=[])
     selected = param.String(default="")
     medium = param.Number(default=0.5)
     high = param.Number(default=0.7)
@@ -56,7 +57,11 @@ class Overview(Part):
         self.on_choice("drawn", lambda _: self._shown.clear())
 
     def draw(self, rows: Sequence[MarketRow]) -> None:
-        """Send the rows that differ from what the browser has."""
+        """Send the rows that differ from what the browser has; those of symbols that are not among them go."""
+        listed = [row.symbol for row in rows]
+        if listed != self.listed:
+            self._shown = {symbol: self._shown[symbol] for symbol in listed if symbol in self._shown}
+            self.listed = listed
         changed = [row for row in rows if self._shown.get(row.symbol) != row]
         self._shown.update((row.symbol, row) for row in changed)
         if changed:
