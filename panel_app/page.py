@@ -9,6 +9,7 @@ import panel as pn
 
 from orderbook.alerts import AlertRules
 from panel_app import rows
+from panel_app.proof import proof_of
 from panel_app.session import SPANS_MINUTES, Session
 from panel_app.views.charts import MarketCharts
 from panel_app.views.component import asset
@@ -85,9 +86,9 @@ class Page:
         }
         self.notices.draw(rows.notices(snapshot, settings.feed, settings.state_dir / "logs"), snapshot.now_ms)
         self.overview.draw(tuple(by_symbol.values()))
-        self.headline.draw(by_symbol.get(symbol))
-        self.alerts.draw(rows.feed_rows(snapshot))
         market = snapshot.market(symbol)
+        self.headline.draw(by_symbol.get(symbol), proof_of(market, snapshot.now_ms) if market is not None else [])
+        self.alerts.draw(rows.feed_rows(snapshot))
         event_now_ms = None
         if market is not None and market.seen_ms is not None:
             event_now_ms = snapshot.now_ms - market.clock_offset_ms

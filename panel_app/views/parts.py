@@ -13,6 +13,7 @@ from panel_app.views.component import STYLES, script
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from panel_app.proof import Evidence
     from panel_app.rows import FeedRow, MarketRow, Notice
 
 
@@ -69,20 +70,22 @@ class Overview(Part):
 
 
 class Headline(Part):
-    """The selected symbol in large: who presses, how hard, since when, and whether to believe it.
+    """The selected symbol in large: who presses, how hard, since when, whether to believe it, and what proves it.
 
     Says `span` when a visitor chose how many minutes the charts show.
     """
 
     row = param.Dict(default={})
+    proof = param.List(default=[])
     span_minutes = param.Integer(default=5)
     spans = param.List(default=[])
 
     _esm = script("headline")
 
-    def draw(self, row: MarketRow | None) -> None:
-        """Show one symbol's row; None while nothing is known."""
+    def draw(self, row: MarketRow | None, proof: Sequence[Evidence]) -> None:
+        """Show one symbol's row and what proves its book; None while no symbol is known."""
         self.row = {} if row is None else msgspec.to_builtins(row)
+        self.proof = msgspec.to_builtins(list(proof))
 
 
 class AlertFeed(Part):
