@@ -102,7 +102,7 @@ def _no_symbol(now_ms: int, started_ms: int) -> Fault:
         "symbols",
         "starting" if now_ms - started_ms <= STARTING_MS else "blind",
         "Waiting for the ingest to choose its symbols",
-        "SYMBOLS picks its markets by a rule, and no ingest with the same SYMBOLS and STATE_DIR has written which.",
+        "SYMBOLS names no market itself, and no ingest with the same SYMBOLS and STATE_DIR has said which it follows.",
         started_ms,
         ("ingest",),
     )

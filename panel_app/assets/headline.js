@@ -43,6 +43,7 @@ export function render({model}) {
     const row = model.row
     prove()
     root.classList.toggle("nothing", !row.symbol)
+    document.body.dataset.selected = String(Boolean(row.symbol))
     if (!row.symbol) { setText(verdict, "No symbol is followed yet."); return }
     const current = isCurrent(row)
     root.classList.toggle("old", !current)
