@@ -25,7 +25,7 @@ ENV PATH=/venv/bin:$PATH \
     STATE_DIR=/state \
     ORDERBOOK_READY_FILE=/run/orderbook/ready
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin orderbook \
-    && install --directory --owner=orderbook /state /run/orderbook /srv
+    && install --directory --owner=orderbook /state /recordings /run/orderbook /srv
 COPY --from=build /venv /venv
 WORKDIR /srv
 USER orderbook

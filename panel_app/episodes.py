@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from orderbook.alerts.symbol import EXTREME_IMBALANCE, IMBALANCE_FLIP, SPREAD_WIDENING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from orderbook.messages import Alert, AlertStatus, Severity
     from panel_app.pressure import Side
@@ -124,6 +124,13 @@ class EpisodeBook:
         listed = tuple(episodes)
         self._active = frozenset(episode.alert_id for episode in listed)
         self.learn(listed)
+
+    def forget_others(self, symbols: Collection[str]) -> None:
+        """Forget the episodes of symbols that are not among these."""
+        self._episodes = {
+            alert_id: episode for alert_id, episode in self._episodes.items() if episode.symbol in symbols
+        }
+        self._active &= self._episodes.keys()
 
     def is_active(self, episode: Episode) -> bool:
         """Whether the episode still lasts."""

@@ -31,7 +31,7 @@ class Fault:
     starting, nothing has come yet. `part` names it for programs. `logs` are the processes whose logs tell more.
     """
 
-    part: Literal["redis", "ingest", "metrics", "database", "records"]
+    part: Literal["redis", "symbols", "ingest", "metrics", "database", "records"]
     effect: Effect
     title: str
     detail: str
@@ -65,7 +65,9 @@ def faults_of(
                 ("valkey",),
             )
         )
-    else:
+    if not markets:
+        faults.append(_no_symbol(now_ms, started_ms))
+    elif redis is None:
         silent = _silence(now_ms, started_ms, markets)
         if silent is not None:
             faults.append(silent)
@@ -93,6 +95,17 @@ def faults_of(
             )
         )
     return tuple(faults)
+
+
+def _no_symbol(now_ms: int, started_ms: int) -> Fault:
+    return Fault(
+        "symbols",
+        "starting" if now_ms - started_ms <= STARTING_MS else "blind",
+        "Waiting for the ingest to choose its symbols",
+        "SYMBOLS names no market itself, and no ingest with the same SYMBOLS and STATE_DIR has said which it follows.",
+        started_ms,
+        ("ingest",),
+    )
 
 
 def _silence(now_ms: int, started_ms: int, markets: Sequence[Market]) -> Fault | None:

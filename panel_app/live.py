@@ -11,8 +11,9 @@ from orderbook.alerts import AlertRules
 from orderbook.errors import ServiceUnavailable
 from panel_app.episodes import KEPT_EPISODES, Episode, EpisodeBook, episode_of
 from panel_app.faults import Fault, Outage, faults_of
+from panel_app.following import following
 from panel_app.history_reads import HistoryReads
-from panel_app.markets import Market, MarketTracker
+from panel_app.markets import Market, Markets
 from panel_app.redis_reads import Look, RedisReads
 from panel_app.tape import Tape
 from runtime.logs import get_logger
@@ -44,7 +45,10 @@ def wall_clock_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known at `now_ms`; a new one at each look. `books` holds the watched symbols' only."""
+    """What is known at `now_ms`; a new one at each look.
+
+    `markets` holds one for each symbol that is followed, in the roster's order; `books` only the watched symbols'.
+    """
 
     now_ms: int
     markets: tuple[Market, ...]
@@ -53,8 +57,13 @@ class Snapshot:
     active: tuple[Episode, ...]
     faults: tuple[Fault, ...]
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that are followed; empty while none is known."""
+        return tuple(market.symbol for market in self.markets)
+
     def market(self, symbol: str) -> Market | None:
-        """One symbol's market; None for a symbol that is not followed, or before the first look."""
+        """One symbol's market; None for a symbol that is not followed."""
         return next((market for market in self.markets if market.symbol == symbol), None)
 
 
@@ -72,8 +81,8 @@ class Live:
         self._failed = failed
         self._clock_ms = clock_ms
         self._started_ms = clock_ms()
-        thresholds = AlertRules.of_settings(settings).imbalance
-        self._trackers = {symbol: MarketTracker(symbol, thresholds) for symbol in settings.symbols}
+        self._following = following(settings)
+        self._markets = Markets(AlertRules.of_settings(settings).imbalance)
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._episodes = EpisodeBook()
@@ -85,7 +94,8 @@ class Live:
         self._redis_outage: Outage | None = None
         self._database_outage: Outage | None = None
         self._last_look: Look | None = None
-        self._snapshot = Snapshot(self._started_ms, (), {}, (), (), ())
+        self._follow_roster()
+        self._publish()
         self._threads = (
             threading.Thread(target=self._guarded, args=(self._follow_redis,), name="redis-reader", daemon=True),
             threading.Thread(target=self._guarded, args=(self._follow_database,), name="history-reader", daemon=True),
@@ -134,10 +144,11 @@ class Live:
         reads = RedisReads(self._settings)
         while not self._ending.is_set():
             pause_s = LOOK_EVERY_S
+            self._follow_roster()
             with self._lock:
                 watched = {symbol: self._cursors.get(symbol) for symbol in self._tapes}
             try:
-                look = reads.look(watched, self._alert_cursor)
+                look = reads.look(self._markets.symbols, watched, self._alert_cursor)
             except ServiceUnavailable as down:
                 self._lose_redis(str(down))
                 pause_s = RETRY_EVERY_S
@@ -146,6 +157,17 @@ class Live:
             self._publish()
             self._ending.wait(pause_s)
         reads.close()
+
+    def _follow_roster(self) -> None:
+        symbols = self._following.symbols(self._clock_ms())
+        if symbols == self._markets.symbols:
+            return
+        log.info("symbols_followed", symbols=len(symbols))
+        with self._lock:
+            self._markets.follow(symbols)
+            self._episodes.forget_others(frozenset(symbols))
+        # The steps of alerts of a symbol that comes are in the stream before the place read up to.
+        self._alert_cursor = None
 
     def _lose_redis(self, error: str) -> None:
         if self._redis_outage is None:
@@ -176,17 +198,14 @@ class Live:
                     tape.append(read.rows)
 
     def _followed(self, steps: Iterable[Alert]) -> Iterator[Episode]:
-        return (episode_of(step) for step in steps if step.symbol in self._trackers)
+        return (episode_of(step) for step in steps if step.symbol in self._markets)
 
     def _publish(self) -> None:
         now_ms = self._clock_ms()
         look = self._last_look
         metrics = look.metrics if look is not None else {}
         heartbeats = look.heartbeats if look is not None else {}
-        markets = tuple(
-            tracker.observe(metrics.get(symbol), heartbeats.get(symbol), now_ms)
-            for symbol, tracker in self._trackers.items()
-        )
+        markets = self._markets.observe(metrics, heartbeats, now_ms)
         with self._lock:
             episodes, active = self._episodes.newest(), self._episodes.active()
         faults = faults_of(
@@ -202,13 +221,16 @@ class Live:
     def _follow_database(self) -> None:
         reads = HistoryReads(self._settings)
         alerts_due = 0.0
+        asked: tuple[str, ...] = ()
         while not self._ending.is_set():
             pause_s = HISTORY_EVERY_S
             try:
-                if time.monotonic() >= alerts_due:
-                    past = reads.newest_alerts(self._settings.symbols, KEPT_EPISODES)
+                symbols = self._markets.symbols
+                if time.monotonic() >= alerts_due or symbols != asked:
+                    past = reads.newest_alerts(symbols, KEPT_EPISODES)
                     with self._lock:
-                        self._episodes.learn(past)
+                        self._episodes.learn(episode for episode in past if episode.symbol in self._markets)
+                    asked = symbols
                     alerts_due = time.monotonic() + ALERTS_EVERY_S
                 self._fill_history(reads)
             except ServiceUnavailable as down:

@@ -9,6 +9,8 @@ from panel_app import words
 from panel_app.pressure import Pressing, PressureClock
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orderbook.alerts import Thresholds
     from orderbook.messages import Heartbeat, Metrics
 
@@ -142,6 +144,37 @@ class MarketTracker:
         )
 
 
+class Markets:
+    """A tracker for each symbol that is followed, in the order in which they are listed."""
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self._thresholds = thresholds
+        self._trackers: dict[str, MarketTracker] = {}
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that are followed."""
+        return tuple(self._trackers)
+
+    def __contains__(self, symbol: str) -> bool:
+        """Whether the symbol is followed."""
+        return symbol in self._trackers
+
+    def follow(self, symbols: tuple[str, ...]) -> None:
+        """Follow these; one that stays keeps what is known of it, one that was away begins anew."""
+        before = self._trackers
+        self._trackers = {symbol: before.get(symbol) or MarketTracker(symbol, self._thresholds) for symbol in symbols}
+
+    def observe(
+        self, metrics: Mapping[str, Metrics], heartbeats: Mapping[str, Heartbeat], now_ms: int
+    ) -> tuple[Market, ...]:
+        """Take in what Redis holds, by symbol; return the market of every symbol that is followed."""
+        return tuple(
+            tracker.observe(metrics.get(symbol), heartbeats.get(symbol), now_ms)
+            for symbol, tracker in self._trackers.items()
+        )
+
+
 def _is_same_book(metrics: Metrics | None, heartbeat: Heartbeat | None) -> bool:
     """Whether the metrics describe the very book that the heartbeat speaks of."""
     return (
@@ -168,7 +201,7 @@ def _trust(heartbeat: Heartbeat | None, seen_ms: int | None, now_ms: int) -> tup
         return "STALE", "waiting for the next heartbeat"
     if now_ms - seen_ms > LATE_MS:
         return "STALE", f"no heartbeat since {words.utc_time(seen_ms)}"
-    return TRUSTS[heartbeat.state], heartbeat.reason or ""
+    return TRUSTS[heartbeat.state], heartbeat.reason or heartbeat.cause or ""
 
 
 def _clock_offset(metrics: Metrics | None, seen_ms: int | None) -> int:

@@ -9,6 +9,7 @@ import panel as pn
 
 from orderbook.alerts import AlertRules
 from panel_app import rows
+from panel_app.proof import proof_of
 from panel_app.session import SPANS_MINUTES, Session
 from panel_app.views.charts import MarketCharts
 from panel_app.views.component import asset
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from orderbook.settings import Settings
     from panel_app.live import Live, Snapshot
+    from panel_app.tape import Tape
 
 REFRESH_MS: Final = 300
 
@@ -33,7 +35,7 @@ class Page:
         self._live = live
         self._thresholds = thresholds
         self._drawn_ms = -1
-        self.session = Session(settings.symbols)
+        self.session = Session(live.snapshot.symbols)
         self.notices = Notices()
         self.overview = Overview(medium=thresholds.medium, high=thresholds.high)
         self.headline = Headline(spans=list(SPANS_MINUTES), span_minutes=self.session.span_minutes)
@@ -43,8 +45,9 @@ class Page:
         self.overview.on_choice("symbol", self._choose)
         self.alerts.on_choice("symbol", self._choose)
         self.headline.on_choice("span", self._choose_span)
-        self._watched = self.session.symbol
-        self._tape = live.watch(self._watched)
+        self._watched = ""
+        self._tape: Tape | None = None
+        self._watch()
         self._callback = pn.io.PeriodicCallback(callback=self.refresh, period=REFRESH_MS, background=True, log=False)  # type: ignore[no-untyped-call]  # untyped in Panel
 
     def start(self) -> None:
@@ -75,15 +78,17 @@ class Page:
 
     def _draw_parts(self, snapshot: Snapshot) -> None:
         settings = self._settings
+        self.session.follow(snapshot.symbols)
+        self._watch()
         symbol = self.session.symbol
         by_symbol = {
             market.symbol: rows.market_row(market, snapshot.active, self._thresholds) for market in snapshot.markets
         }
         self.notices.draw(rows.notices(snapshot, settings.feed, settings.state_dir / "logs"), snapshot.now_ms)
         self.overview.draw(tuple(by_symbol.values()))
-        self.headline.draw(by_symbol.get(symbol))
-        self.alerts.draw(rows.feed_rows(snapshot))
         market = snapshot.market(symbol)
+        self.headline.draw(by_symbol.get(symbol), proof_of(market, snapshot.now_ms) if market is not None else [])
+        self.alerts.draw(rows.feed_rows(snapshot))
         event_now_ms = None
         if market is not None and market.seen_ms is not None:
             event_now_ms = snapshot.now_ms - market.clock_offset_ms
@@ -92,14 +97,18 @@ class Page:
 
     def _choose(self, symbol: str) -> None:
         self.session.choose(symbol)
-        chosen = self.session.symbol
-        if chosen != self._watched:
-            tape = self._live.watch(chosen)
-            self._live.unwatch(self._watched)
-            self._watched, self._tape = chosen, tape
-        self.overview.selected = chosen
         self._drawn_ms = -1
         self.refresh()
+
+    def _watch(self) -> None:
+        """Have the selected symbol's book and recent rows read, and no longer those of the one before."""
+        chosen = self.session.symbol
+        if chosen != self._watched:
+            tape = self._live.watch(chosen) if chosen else None
+            if self._watched:
+                self._live.unwatch(self._watched)
+            self._watched, self._tape = chosen, tape
+        self.overview.selected = chosen
 
     def _choose_span(self, minutes: str) -> None:
         if minutes.isdigit() and int(minutes) in SPANS_MINUTES:
@@ -110,4 +119,5 @@ class Page:
 
     def _end(self, _context: SessionContext) -> None:
         self._callback.stop()  # type: ignore[no-untyped-call]  # untyped in Panel
-        self._live.unwatch(self._watched)
+        if self._watched:
+            self._live.unwatch(self._watched)

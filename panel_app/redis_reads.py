@@ -73,7 +73,6 @@ class RedisReads:
     """Reads of one Redis or Valkey. Not for use from several threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._symbols = settings.symbols
         self._recent_rows = settings.redis_recent_rows
         self._address = f"{settings.redis_host}:{settings.redis_port}"
         self._client: redis.Redis = redis.Redis(
@@ -86,15 +85,16 @@ class RedisReads:
             client_name="dashboard",
         )
 
-    def look(self, watched: Mapping[str, str | None], alert_cursor: str | None) -> Look:
-        """Read the newest values of every symbol, and book and recent rows of the watched ones.
+    def look(self, symbols: Sequence[str], watched: Mapping[str, str | None], alert_cursor: str | None) -> Look:
+        """Read the newest values of these symbols, and book and recent rows of the watched ones.
 
         `watched`: symbol to the id its recent stream was read up to, None to read it from the start; so is
         `alert_cursor` for the alert steps. Raises ServiceUnavailable.
         """
         pipeline = self._client.pipeline(transaction=False)
-        pipeline.mget([keys.latest(symbol) for symbol in self._symbols])
-        pipeline.mget([keys.heartbeat(symbol) for symbol in self._symbols])
+        if symbols:  # MGET of nothing is an error
+            pipeline.mget([keys.latest(symbol) for symbol in symbols])
+            pipeline.mget([keys.heartbeat(symbol) for symbol in symbols])
         _read_stream(pipeline, keys.RECENT_ALERTS, alert_cursor, FIRST_ALERTS)
         pipeline.hvals(keys.ACTIVE_ALERTS)
         for symbol, cursor in watched.items():
@@ -104,38 +104,43 @@ class RedisReads:
             replies: list[Any] = pipeline.execute()
         except redis.RedisError as refused:
             raise ServiceUnavailable(f"Redis at {self._address} does not answer: {refused}") from None
-        return self._decode(replies, watched, alert_cursor)
+        if not symbols:
+            replies = [[], [], *replies]
+        return _decode_look(replies, symbols, watched, alert_cursor)
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
 
-    def _decode(self, replies: list[Any], watched: Mapping[str, str | None], alert_cursor: str | None) -> Look:
-        latest, heartbeats, steps, active, *of_watched = replies
-        decoded = _Decoded()
-        step_entries = _entries(steps, whole=alert_cursor is None)
-        books: dict[str, messages.Book] = {}
-        recent: dict[str, StreamRead] = {}
-        for position, (symbol, cursor) in enumerate(watched.items()):
-            book = decoded.one(_decode_book, of_watched[2 * position])
-            if book is not None:
-                books[symbol] = book
-            entries = _entries(of_watched[2 * position + 1], whole=cursor is None)
-            recent[symbol] = StreamRead(
-                decoded.many(messages.decode_metrics, (fields.get(b"metrics") for _, fields in entries)),
-                entries[-1][0].decode() if entries else (cursor or "0-0"),
-                whole=cursor is None,
-            )
-        return Look(
-            metrics=_by_symbol(self._symbols, latest, lambda value: decoded.one(messages.decode_metrics, value)),
-            heartbeats=_by_symbol(self._symbols, heartbeats, lambda value: decoded.one(_decode_heartbeat, value)),
-            books=books,
-            recent=recent,
-            alert_steps=decoded.many(messages.decode_alert, (fields.get(b"alert") for _, fields in step_entries)),
-            alert_cursor=step_entries[-1][0].decode() if step_entries else (alert_cursor or "0-0"),
-            active_alerts=decoded.many(messages.decode_alert, active),
-            unreadable=decoded.unreadable,
+
+def _decode_look(
+    replies: list[Any], symbols: Sequence[str], watched: Mapping[str, str | None], alert_cursor: str | None
+) -> Look:
+    latest, heartbeats, steps, active, *of_watched = replies
+    decoded = _Decoded()
+    step_entries = _entries(steps, whole=alert_cursor is None)
+    books: dict[str, messages.Book] = {}
+    recent: dict[str, StreamRead] = {}
+    for position, (symbol, cursor) in enumerate(watched.items()):
+        book = decoded.one(_decode_book, of_watched[2 * position])
+        if book is not None:
+            books[symbol] = book
+        entries = _entries(of_watched[2 * position + 1], whole=cursor is None)
+        recent[symbol] = StreamRead(
+            decoded.many(messages.decode_metrics, (fields.get(b"metrics") for _, fields in entries)),
+            entries[-1][0].decode() if entries else (cursor or "0-0"),
+            whole=cursor is None,
         )
+    return Look(
+        metrics=_by_symbol(symbols, latest, lambda value: decoded.one(messages.decode_metrics, value)),
+        heartbeats=_by_symbol(symbols, heartbeats, lambda value: decoded.one(_decode_heartbeat, value)),
+        books=books,
+        recent=recent,
+        alert_steps=decoded.many(messages.decode_alert, (fields.get(b"alert") for _, fields in step_entries)),
+        alert_cursor=step_entries[-1][0].decode() if step_entries else (alert_cursor or "0-0"),
+        active_alerts=decoded.many(messages.decode_alert, active),
+        unreadable=decoded.unreadable,
+    )
 
 
 def _read_stream(pipeline: Any, key: str, cursor: str | None, count: int) -> None:  # noqa: ANN401 - redis-py's own generic

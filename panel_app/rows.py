@@ -227,7 +227,7 @@ def _belief(market: Market) -> tuple[str, str]:
     if market.trust == "NO DATA":
         return "Nothing to believe", "no heartbeat has come for this symbol"
     if market.trust != "LIVE":
-        return "Do not believe it", f"the book is {market.trust}{f' ({market.reason})' if market.reason else ''}"
+        return "Do not believe it", market.reason or "ingest gives no reason"
     if market.quiet:
         return "Believe it", "the book is in sequence and has not changed lately"
     if market.current:

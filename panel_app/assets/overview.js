@@ -20,6 +20,8 @@ export function render({model}) {
     cell.className = field; cell.textContent = text; cell.setAttribute("role", "columnheader")
   }
   const body = make("div", "body", table)
+  const empty = make("p", "empty", root)
+  empty.textContent = "No symbol is followed yet: waiting for the ingest to choose its symbols."
   const lines = new Map()
 
   function line(symbol) {
@@ -29,7 +31,7 @@ export function render({model}) {
     const choose = () => model.send_msg({symbol})
     node.addEventListener("click", choose)
     node.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose() } })
-    const parts = {node, listed: lines.size, shown: ""}
+    const parts = {node, listed: lines.size}
     const name = make("span", "symbol", node)
     parts.symbol = make("b", "", name); parts.venue = make("small", "venue", name)
     parts.mid = make("span", "mid", node)
@@ -90,6 +92,7 @@ export function render({model}) {
       if (body.children[place] !== parts.node) body.insertBefore(parts.node, body.children[place] ?? null)
       parts.node.hidden = !parts.row.symbol.includes(wanted)
     })
+    table.hidden = lines.size === 0; empty.hidden = lines.size > 0
     tools.hidden = lines.size <= 10
     root.classList.toggle("many", lines.size > 10)
   }
@@ -106,8 +109,21 @@ export function render({model}) {
   function take() {
     const before = lines.size
     for (const row of model.changes) fill(line(row.symbol), row)
-    if (lines.size !== before) arrange()
+    if (lines.size !== before) keep()
     draw()
+  }
+
+  // A row may come before the list that names its symbol, or after it: rows go only when a list comes without them.
+  function keep() {
+    const places = new Map(model.listed.map((symbol, place) => [symbol, place]))
+    for (const [symbol, parts] of lines) parts.listed = places.get(symbol) ?? lines.size
+    arrange()
+  }
+
+  function relist() {
+    const listed = new Set(model.listed)
+    for (const [symbol, parts] of lines) if (!listed.has(symbol)) { parts.node.remove(); lines.delete(symbol) }
+    keep()
   }
 
   // Rows keep still under the pointer: a moving order is settled every two seconds, not at every update.
@@ -116,7 +132,9 @@ export function render({model}) {
   found.addEventListener("input", arrange)
   order.addEventListener("change", arrange)
   model.on("changes", take)
+  model.on("listed", relist)
   take()
+  relist()
   keepDrawn(model, ["selected"], draw)
   model.send_msg({drawn: "all"})
   return root

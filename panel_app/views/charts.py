@@ -51,13 +51,18 @@ class MarketCharts(Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
-    def draw(self, tape: Tape, now_ms: int | None) -> None:
-        """Draw what the tape has that is not drawn yet, up to `now_ms` in the symbol's event time.
+    def draw(self, tape: Tape | None, now_ms: int | None) -> None:
+        """Draw what the tape has that is not drawn yet, up to `now_ms` in the symbol's event time; None: nothing.
 
         `now_ms` None, when the newest record's age is unknown, ends the axis at the newest point.
         """
         if tape is not self._tape:
             self._tape, self._cursor = tape, Cursor()
+            if tape is None:
+                self._newest_ms = None
+                self.source.data = self._columns(())
+        if tape is None:
+            return
         drained = tape.drain(self._cursor)
         self._cursor = drained.cursor
         if drained.restarted:

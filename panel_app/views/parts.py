@@ -13,6 +13,7 @@ from panel_app.views.component import STYLES, script
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from panel_app.proof import Evidence
     from panel_app.rows import FeedRow, MarketRow, Notice
 
 
@@ -38,12 +39,13 @@ class Part(pn.custom.JSComponent):
 
 
 class Overview(Part):
-    """One row a symbol in one element, which the browser keeps; only rows that changed travel.
+    """One row a symbol in one element, which the browser keeps; only rows that changed travel, and who is `listed`.
 
     Says `symbol` when a visitor chose one, and `drawn` when the browser has drawn it anew and needs all rows.
     """
 
     changes = param.List(default=[])
+    listed = param.List(default=[])
     selected = param.String(default="")
     medium = param.Number(default=0.5)
     high = param.Number(default=0.7)
@@ -56,7 +58,11 @@ class Overview(Part):
         self.on_choice("drawn", lambda _: self._shown.clear())
 
     def draw(self, rows: Sequence[MarketRow]) -> None:
-        """Send the rows that differ from what the browser has."""
+        """Send the rows that differ from what the browser has; those of symbols that are not among them go."""
+        listed = [row.symbol for row in rows]
+        if listed != self.listed:
+            self._shown = {symbol: self._shown[symbol] for symbol in listed if symbol in self._shown}
+            self.listed = listed
         changed = [row for row in rows if self._shown.get(row.symbol) != row]
         self._shown.update((row.symbol, row) for row in changed)
         if changed:
@@ -64,20 +70,22 @@ class Overview(Part):
 
 
 class Headline(Part):
-    """The selected symbol in large: who presses, how hard, since when, and whether to believe it.
+    """The selected symbol in large: who presses, how hard, since when, whether to believe it, and what proves it.
 
     Says `span` when a visitor chose how many minutes the charts show.
     """
 
     row = param.Dict(default={})
+    proof = param.List(default=[])
     span_minutes = param.Integer(default=5)
     spans = param.List(default=[])
 
     _esm = script("headline")
 
-    def draw(self, row: MarketRow | None) -> None:
-        """Show one symbol's row; None while nothing is known."""
+    def draw(self, row: MarketRow | None, proof: Sequence[Evidence]) -> None:
+        """Show one symbol's row and what proves its book; None while no symbol is known."""
         self.row = {} if row is None else msgspec.to_builtins(row)
+        self.proof = msgspec.to_builtins(list(proof))
 
 
 class AlertFeed(Part):

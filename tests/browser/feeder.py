@@ -46,6 +46,7 @@ class Market:
         self._mid = START_PRICES.get(symbol, 1.0 + self._random.random() * 100)
         self._tick = 10 ** (-2 if self._mid > 10 else -4)
         self._imbalance = 0.0
+        self._snapshot_ms = now_ms()
         self._spreads: list[float] = []
         self._newest_book: Book | None = None
 
@@ -113,12 +114,13 @@ class Market:
             state=self.state,
             reason=self.reason,
             books=self.update_id,
-            gaps=0,
-            resyncs=0,
-            oracle_checks=0,
-            oracle_mismatches=0,
-            held_back=0,
-            unreadable=0,
+            oracle_checks=self.update_id,
+            snapshot_age_ms=time_ms - self._snapshot_ms,
+            bid_coverage_bps=38.25,
+            ask_coverage_bps=104.6,
+            stale_after_ms=3_200,
+            clock_offset_ms=-1_320,
+            latency_counts=[0, 0, 0, 40, 55, 0, 5, 0, 0, 0, 0, 0, 0],
         )
 
     def _quantity(self, weight: float) -> float:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, WebSocket
+
+SCREENSHOTS: Final = "ORDERBOOK_SCREENSHOTS"
+"""Name of the variable with a folder to keep pictures of the page in, to be looked at."""
 
 WITHIN_MS: Final = 60_000
 HERE: Final = frozenset({"127.0.0.1", "localhost"})
@@ -103,7 +108,7 @@ class Dashboard:
         return "old" in (self.row(symbol).get_attribute("class") or "").split()
 
     def headline(self, name: str) -> str:
-        """A field of the selected symbol: symbol, pressure, since, mid, imbalance_text, age, verdict, ground, alert."""
+        """A field of the selected symbol: symbol, pressure, since, mid, age, state, verdict, ground, alert, ..."""
         return self.page.locator(f'.lead [data-field="{name}"]').inner_text(timeout=WITHIN_MS)
 
     def select(self, symbol: str) -> None:
@@ -119,6 +124,23 @@ class Dashboard:
         """The charts' columns as the browser holds them: time, mid, imbalance, spread, ...; undefined is None."""
         read: dict[str, list[float | None]] | None = self.page.evaluate(CHART_SOURCE)
         return read or {}
+
+    def listed(self) -> list[str]:
+        """The symbols of the overview, from the top."""
+        return [row.get_attribute("data-symbol") or "" for row in self.page.locator(".row[data-symbol]").all()]
+
+    def evidence(self, name: str) -> str:
+        """One line of the selected book's proof: Verified to, Snapshot, Best quotes, Gaps, Latency p50 / p99, ..."""
+        return self.page.locator(f'.proof [data-evidence="{name}"] dd').inner_text(timeout=WITHIN_MS)
+
+    def keep_pictures(self, name: str) -> None:
+        """Keep pictures of the page in the folder that SCREENSHOTS names, if it does, at 1440 and 390 px."""
+        folder = os.environ.get(SCREENSHOTS)
+        if folder:
+            for width in (1440, 390):
+                self.page.set_viewport_size({"width": width, "height": 1000})
+                self.page.wait_for_timeout(5000)
+                self.page.screenshot(path=Path(folder) / f"{name}_{width}.png", full_page=True)
 
     def alert(self, alert_id: str) -> Locator:
         """An episode in the alert feed."""

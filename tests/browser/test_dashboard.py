@@ -113,6 +113,24 @@ def test_a_book_that_loses_its_sequence_is_greyed_with_the_reason(dashboard: Das
     dashboard.wait(lambda: not dashboard.is_old("SOLUSDT"))
 
 
+def test_the_headline_says_what_proves_the_book(dashboard: Dashboard, feeder: Feeder) -> None:
+    dashboard.wait(lambda: dashboard.headline("state") == "LIVE")
+    dashboard.wait(lambda: dashboard.evidence("Best quotes").endswith(" compared, 0 differed"))
+    assert dashboard.evidence("Verified to") == "-38.2 / +105 bps"
+    assert dashboard.evidence("Gaps") == "0"
+    assert dashboard.evidence("Latency p50 / p99") == "≤ 20 / ≤ 100 ms"
+    age = dashboard.evidence("Snapshot")
+    dashboard.wait(lambda: dashboard.evidence("Snapshot") != age)
+    dashboard.keep_pictures("live")
+    market = feeder.markets["BTCUSDT"]
+    market.reason, market.state = "gap: 1005..1009 are missing", "resyncing"
+    dashboard.wait(lambda: dashboard.headline("state") == "RESYNCING")
+    assert dashboard.headline("verdict") == "Do not believe it"
+    assert "1005..1009 are missing" in dashboard.headline("ground")
+    assert dashboard.evidence("Snapshot") == "none yet"
+    dashboard.keep_pictures("resyncing")
+
+
 def test_a_quiet_market_is_not_taken_for_a_broken_one(dashboard: Dashboard, feeder: Feeder) -> None:
     feeder.quiet.add("ADAUSDT")
     dashboard.wait(lambda: dashboard.value("ADAUSDT", "age").endswith("quiet"))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page
 
@@ -12,9 +9,6 @@ from tests.browser.reading import Dashboard
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-
-SCREENSHOTS = "ORDERBOOK_SCREENSHOTS"
-"""Name of the variable with a folder to keep pictures of the page in, at 1440 and 390 px, to be looked at."""
 
 
 def test_every_symbol_s_numbers_move_and_nothing_leaves_the_machine(page: Page, stack: Stack) -> None:
@@ -38,14 +32,5 @@ def test_every_symbol_s_numbers_move_and_nothing_leaves_the_machine(page: Page, 
     assert "SIMULATED DATA" in dashboard.notice("simulator").inner_text()
     dashboard.wait(lambda: len(dashboard.series().get("time", ())) > 20)
     assert dashboard.complaints.hosts == {"127.0.0.1"}
-    _keep_pictures(dashboard)
+    dashboard.keep_pictures("whole_stack")
     dashboard.close()
-
-
-def _keep_pictures(dashboard: Dashboard) -> None:
-    folder = os.environ.get(SCREENSHOTS)
-    if folder:
-        for width in (1440, 390):
-            dashboard.page.set_viewport_size({"width": width, "height": 1000})
-            dashboard.page.wait_for_timeout(5000)
-            dashboard.page.screenshot(path=Path(folder) / f"whole_stack_{width}.png", full_page=True)

@@ -7,6 +7,7 @@ import dataclasses
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import psycopg
@@ -26,6 +27,7 @@ from panel_app.history_reads import HistoryReads
 from panel_app.live import Live
 from panel_app.redis_reads import RedisReads
 from panel_app.tape import Cursor
+from runtime.roster import Roster, write_roster
 from tests.processes import eventually
 from tests.servers import free_port
 from tests.unit.panel_app.records import NOW, alert, book, heartbeat, metrics
@@ -51,7 +53,9 @@ def database(postgres_server: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture
-def settings(symbols: tuple[str, str], valkey_server: EmbeddedValkey, database: EmbeddedPostgres) -> Settings:
+def settings(
+    symbols: tuple[str, str], valkey_server: EmbeddedValkey, database: EmbeddedPostgres, tmp_path: Path
+) -> Settings:
     return load_settings(
         symbols=",".join(symbols),
         redis_host=valkey_server.host,
@@ -62,6 +66,7 @@ def settings(symbols: tuple[str, str], valkey_server: EmbeddedValkey, database: 
         database_name=database.dbname,
         database_user=database.user,
         database_password=database.password,
+        state_dir=str(tmp_path),
     )
 
 
@@ -94,7 +99,7 @@ def test_one_look_reads_every_symbol_and_the_watched_ones_in_detail(
         store.set(keys.latest(symbol), JSON.encode(metrics(symbol=symbol, mid=7.0)))
         store.set(keys.book(symbol), encode(book(symbol=symbol)))
     store.set(keys.heartbeat(second), encode(heartbeat(symbol=second, state="syncing", reason="snapshot")))
-    look = reads.look({second: None}, None)
+    look = reads.look(symbols, {second: None}, None)
     assert {symbol: row.mid for symbol, row in look.metrics.items()} == {first: 7.0, second: 7.0}
     assert {symbol: beat.reason for symbol, beat in look.heartbeats.items()} == {second: "snapshot"}
     assert look.books == {second: book(symbol=second)}
@@ -107,13 +112,13 @@ def test_the_recent_rows_come_once_each_in_their_order(
     symbol = symbols[0]
     for number in range(14):
         add_row(store, symbol, NOW + number)
-    first = reads.look({symbol: None}, None).recent[symbol]
+    first = reads.look(symbols, {symbol: None}, None).recent[symbol]
     assert first.whole
     assert [row.event_time_ms - NOW for row in first.rows] == list(range(4, 14))
     add_row(store, symbol, NOW + 14)
-    second = reads.look({symbol: first.cursor}, None).recent[symbol]
+    second = reads.look(symbols, {symbol: first.cursor}, None).recent[symbol]
     assert ([row.event_time_ms - NOW for row in second.rows], second.whole) == ([14], False)
-    third = reads.look({symbol: second.cursor}, None).recent[symbol]
+    third = reads.look(symbols, {symbol: second.cursor}, None).recent[symbol]
     assert (third.rows, third.cursor) == ((), second.cursor)
 
 
@@ -121,9 +126,9 @@ def test_a_stream_that_is_empty_at_first_is_read_from_its_start(
     reads: RedisReads, store: redis.Redis, symbols: tuple[str, str]
 ) -> None:
     symbol = symbols[0]
-    nothing = reads.look({symbol: None}, None).recent[symbol]
+    nothing = reads.look(symbols, {symbol: None}, None).recent[symbol]
     add_row(store, symbol, NOW)
-    assert len(reads.look({symbol: nothing.cursor}, None).recent[symbol].rows) == 1
+    assert len(reads.look(symbols, {symbol: nothing.cursor}, None).recent[symbol].rows) == 1
 
 
 def test_alerts_are_read_by_step_and_as_the_set_of_active_ones(
@@ -132,10 +137,10 @@ def test_alerts_are_read_by_step_and_as_the_set_of_active_ones(
     on = alert("on", symbol=symbols[0])
     store.xadd(keys.RECENT_ALERTS, {"alert": encode(on)})
     store.hset(keys.ACTIVE_ALERTS, "on", encode(on))
-    look = reads.look({}, None)
+    look = reads.look(symbols, {}, None)
     assert look.alert_steps == (on,)
     assert look.active_alerts == (on,)
-    again = reads.look({}, look.alert_cursor)
+    again = reads.look(symbols, {}, look.alert_cursor)
     assert (again.alert_steps, again.active_alerts) == ((), (on,))
 
 
@@ -146,17 +151,23 @@ def test_values_that_cannot_be_read_are_left_out_and_counted(
     store.set(keys.latest(first), b"{}")
     store.set(keys.heartbeat(first), encode(book(symbol=first)))
     store.set(keys.latest(second), JSON.encode(metrics(symbol=second)))
-    look = reads.look({}, None)
+    look = reads.look(symbols, {}, None)
     assert list(look.metrics) == [second]
     assert look.heartbeats == {}
     assert look.unreadable == 2
+
+
+def test_without_a_symbol_a_look_finds_none(reads: RedisReads, store: redis.Redis, symbols: tuple[str, str]) -> None:
+    store.set(keys.latest(symbols[0]), JSON.encode(metrics(symbol=symbols[0])))
+    look = reads.look((), {}, None)
+    assert (look.metrics, look.heartbeats, look.unreadable) == ({}, {}, 0)
 
 
 def test_a_redis_that_is_not_there_is_named() -> None:
     port = free_port()
     absent = RedisReads(load_settings(redis_port=port))
     with pytest.raises(ServiceUnavailable, match=rf"Redis at 127\.0\.0\.1:{port} does not answer"):
-        absent.look({}, None)
+        absent.look(("BTCUSDT",), {}, None)
     absent.close()
 
 
@@ -277,5 +288,34 @@ def test_a_symbol_watched_again_is_read_from_its_start(
         second = live.watch(symbol)
         assert second is not first
         assert len(eventually(lambda: second.drain(Cursor()).points or None)) == 1
+    finally:
+        live.stop()
+
+
+def test_live_follows_the_symbols_in_force_while_it_runs(
+    settings: Settings, database: EmbeddedPostgres, store: redis.Redis, symbols: tuple[str, str]
+) -> None:
+    migrate(database).close()
+    first, second = symbols
+    for symbol in symbols:
+        store.set(keys.latest(symbol), JSON.encode(metrics(symbol=symbol)))
+    past = alert("past", symbol=second, status="RESOLVED")
+    store.xadd(keys.RECENT_ALERTS, {"alert": encode(past)})
+    picking = settings.model_copy(update={"symbols": ("ALL:USDT",)})
+    live = Live(picking, lambda: None)
+    assert live.snapshot.symbols == ()
+    live.start()
+    try:
+        eventually(lambda: [fault.part for fault in live.snapshot.faults] == ["symbols"] or None)
+        write_roster(picking, Roster(tokens=picking.symbols, symbols=(first,)))
+        eventually(lambda: ((one := live.snapshot.market(first)) is not None and one.metrics is not None) or None)
+        assert live.snapshot.episodes == ()
+        write_roster(picking, Roster(tokens=picking.symbols, symbols=(first, second)))
+        eventually(lambda: live.snapshot.symbols == (first, second) or None)
+        [episode] = eventually(lambda: live.snapshot.episodes or None)
+        assert episode.alert_id == "past"
+        write_roster(picking, Roster(tokens=picking.symbols, symbols=(first,)))
+        eventually(lambda: live.snapshot.symbols == (first,) or None)
+        eventually(lambda: live.snapshot.episodes == () or None)
     finally:
         live.stop()

@@ -126,6 +126,7 @@ def test_the_settings_are_accepted_and_only_addresses_differ(stack: Stack, monke
         "redis_port",
         "simulator_host",
         "dashboard_host",
+        "record_dir",
     }
 
 
@@ -167,6 +168,43 @@ def test_mounted_files_exist_and_volumes_are_declared(stack: Stack) -> None:
                 assert source in made_by_the_user or (REPOSITORY / source).exists(), f"{name}: {source}"
             else:
                 assert source in stack.document["volumes"], f"{name}: {source}"
+
+
+def mounts(stack: Stack, service: str) -> dict[str, tuple[str, bool]]:
+    """Path in the container to what is mounted there, and whether it can be written."""
+    found: dict[str, tuple[str, bool]] = {}
+    for mount in stack.services[service].get("volumes", ()):
+        source, path, *mode = mount.split(":")
+        found[path] = source, mode != ["ro"]
+    return found
+
+
+def image_folders() -> tuple[str, set[str]]:
+    """STATE_DIR of the product's image, and the folders in it that its user may write."""
+    text = (COMPOSE / "app.Dockerfile").read_text(encoding="utf-8")
+    [state_dir] = re.findall(r"STATE_DIR=(\S+)", text)
+    [folders] = re.findall(r"install --directory --owner=orderbook (.+)$", text, re.MULTILINE)
+    return state_dir, set(folders.split())
+
+
+def test_who_follows_symbols_and_who_shows_them_share_the_state(stack: Stack) -> None:
+    state_dir, writable = image_folders()
+    shared, ingest_writes = mounts(stack, "ingest")[state_dir]
+    assert ingest_writes
+    assert mounts(stack, "dashboard")[state_dir] == (shared, False)
+    assert shared in stack.document["volumes"]
+    # A new volume takes the owner of the image's folder that it covers.
+    assert state_dir in writable
+    # Flink keeps its checkpoints below a STATE_DIR of its own.
+    assert mounts(stack, "flink-jobmanager")[state_dir][0] != shared
+
+
+def test_what_is_recorded_outlives_the_container(stack: Stack) -> None:
+    folder = stack.services["ingest"]["environment"]["RECORD_DIR"]
+    source, ingest_writes = mounts(stack, "ingest")[folder]
+    assert source in stack.document["volumes"]
+    assert ingest_writes
+    assert folder in image_folders()[1]
 
 
 def packages() -> set[str]:

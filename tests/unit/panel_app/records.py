@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from orderbook.alerts import Thresholds
-from orderbook.messages import Alert, AlertStatus, Book, BookState, Heartbeat, Metrics, Severity
+from orderbook.messages import Alert, AlertStatus, Book, BookState, GapCause, Heartbeat, Metrics, Severity
 
 NOW: Final = 1_700_000_000_000
 THRESHOLDS: Final = Thresholds(medium=0.5, high=0.7, release=0.3, hold_ms=3000, hold_off_ms=5000)
@@ -55,6 +56,17 @@ def heartbeat(
     venue: str = "binance",
     state: BookState = "live",
     reason: str | None = None,
+    cause: GapCause | None = None,
+    gaps: int = 0,
+    backwards: int = 0,
+    crossed: int = 0,
+    checks: int = 0,
+    mismatches: int = 0,
+    snapshot_age_ms: int | None = None,
+    coverage_bps: tuple[float | None, float | None] = (None, None),
+    stale_after_ms: int | None = None,
+    clock_offset_ms: int | None = None,
+    latency_counts: Sequence[int] = (),
 ) -> Heartbeat:
     return Heartbeat(
         venue=venue,
@@ -63,14 +75,19 @@ def heartbeat(
         receive_time_ms=at_ms,
         update_id=update_id,
         state=state,
+        cause=cause,
         reason=reason,
-        books=0,
-        gaps=0,
-        resyncs=0,
-        oracle_checks=0,
-        oracle_mismatches=0,
-        held_back=0,
-        unreadable=0,
+        gaps=gaps,
+        backwards=backwards,
+        crossed=crossed,
+        oracle_checks=checks,
+        oracle_mismatches=mismatches,
+        snapshot_age_ms=snapshot_age_ms,
+        bid_coverage_bps=coverage_bps[0],
+        ask_coverage_bps=coverage_bps[1],
+        stale_after_ms=stale_after_ms,
+        clock_offset_ms=clock_offset_ms,
+        latency_counts=list(latency_counts),
     )
 
 

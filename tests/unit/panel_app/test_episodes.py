@@ -76,3 +76,12 @@ def test_a_peak_is_said_in_words(rule: str, side: str | None, peak: float, words
 
 def test_a_rule_without_a_name_of_its_own_is_readable() -> None:
     assert episode_of(alert(rule="liquidity_vacuum")).rule_words == "Liquidity vacuum"
+
+
+def test_the_episodes_of_a_symbol_that_is_no_longer_followed_are_forgotten() -> None:
+    book = EpisodeBook()
+    book.learn([episode_of(alert("past", symbol="ETHUSDT", status="RESOLVED"))])
+    book.activate([episode_of(alert("on", symbol="ETHUSDT")), episode_of(alert("kept"))])
+    book.forget_others({"BTCUSDT"})
+    assert [episode.alert_id for episode in book.newest()] == ["kept"]
+    assert [episode.alert_id for episode in book.active()] == ["kept"]

@@ -106,5 +106,14 @@ def test_unreadable_values_are_counted() -> None:
 
 
 def test_several_faults_come_the_gravest_first() -> None:
-    found = faults([], redis=Outage(NOW, "r"), database=Outage(NOW, "d"))
+    found = faults([market(row_ms=NOW, beat_ms=NOW)], redis=Outage(NOW, "r"), database=Outage(NOW, "d"))
     assert [fault.part for fault in found] == ["redis", "database"]
+
+
+def test_without_a_symbol_the_page_waits_for_the_ingest_and_accuses_nothing_else() -> None:
+    [waiting] = faults([], started_ms=NOW - STARTING_MS)
+    assert (waiting.part, waiting.effect) == ("symbols", "starting")
+    assert waiting.title == "Waiting for the ingest to choose its symbols"
+    [lasting] = faults([], started_ms=NOW - STARTING_MS - 1)
+    assert (lasting.part, lasting.effect) == ("symbols", "blind")
+    assert [fault.part for fault in faults([], redis=Outage(NOW, "r"))] == ["redis", "symbols"]

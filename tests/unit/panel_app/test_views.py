@@ -133,6 +133,35 @@ def test_only_rows_that_changed_travel() -> None:
     assert [row["symbol"] for row in overview.changes] == ["BTCUSDT", "ETHUSDT"]
 
 
+def test_rows_of_symbols_that_are_gone_are_taken_from_the_list_and_come_back_whole() -> None:
+    overview = Overview()
+
+    def rows(*symbols: str) -> list[MarketRow]:
+        return [
+            market_row(MarketTracker(symbol, THRESHOLDS).observe(None, None, NOW), (), THRESHOLDS) for symbol in symbols
+        ]
+
+    overview.draw(rows("BTCUSDT", "ETHUSDT"))
+    overview.draw(rows("ETHUSDT", "ADAUSDT"))
+    assert overview.listed == ["ETHUSDT", "ADAUSDT"]
+    assert [row["symbol"] for row in overview.changes] == ["ADAUSDT"]
+    overview.draw(rows("ETHUSDT", "BTCUSDT"))
+    assert [row["symbol"] for row in overview.changes] == ["BTCUSDT"]
+    overview.draw([])
+    assert overview.listed == []
+
+
+def test_without_a_symbol_the_charts_are_empty(session: Session) -> None:
+    charts, tape = MarketCharts(session, THRESHOLDS), Tape(10, 2.0)
+    charts.draw(None, None)
+    tape.append([metrics(at_ms=NOW)])
+    charts.draw(tape, NOW)
+    charts.draw(None, None)
+    assert charts.source.data["mid"] == []
+    charts.draw(tape, NOW)
+    assert charts.source.data["time"] == [NOW]
+
+
 def test_a_message_of_the_wrong_shape_is_ignored() -> None:
     overview = Overview()
     chosen: list[str] = []
