@@ -22,7 +22,7 @@ from orderbook.sequence import SequenceRules
 
 HEARTBEAT_MS: Final = 1000
 TICK_MS: Final = 250
-"""How often silence is looked for."""
+"""How often silence is looked for. Both happen at whole multiples: a replay, which begins later, has them in step."""
 CLOCK_SLACK_MS: Final = 500
 """How far a heartbeat stays behind the connection's newest event time, so that it overtakes no event on its way."""
 SILENCE_MS: Final = 5000
@@ -88,7 +88,6 @@ class IngestSession:
         self._exchange_clock_ms: int | None = None
         self._last_receive_ms: int | None = None
         self._next_tick_ms: int | None = None
-        self._next_beat_ms = 0
         self._overlapping = False
 
     @property
@@ -257,16 +256,16 @@ class IngestSession:
 
     def advance(self, receive_time_ms: int) -> list[IngestMessage]:
         """Move time on and return what has become due: heartbeats, and symbols that are silent for too long."""
+        messages: list[IngestMessage] = []
         next_ms = self._next_tick_ms
         if next_ms is None or not -BACK_MS < receive_time_ms - next_ms < JUMP_MS:
-            self._next_tick_ms = self._next_beat_ms = next_ms = receive_time_ms
             self._forget_pauses(receive_time_ms)
-        messages: list[IngestMessage] = []
+            messages += self._beat(receive_time_ms)
+            next_ms = receive_time_ms - receive_time_ms % TICK_MS + TICK_MS
         while receive_time_ms >= next_ms:
             messages += self._silent_symbols(next_ms)
-            if next_ms >= self._next_beat_ms:
+            if next_ms % HEARTBEAT_MS == 0:
                 messages += self._beat(next_ms)
-                self._next_beat_ms = next_ms + HEARTBEAT_MS
             next_ms += TICK_MS
         self._next_tick_ms = next_ms
         return messages

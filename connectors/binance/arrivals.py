@@ -84,7 +84,14 @@ class StatusChanged:
     status: str
 
 
-Happening: TypeAlias = Opened | OverlapBegan | OverlapEnded | Closed | SymbolsChanged | StatusChanged
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Nothing else has arrived for a while. Without it a long silence could not be told from a clock that jumps."""
+
+    receive_time_ns: int
+
+
+Happening: TypeAlias = Opened | OverlapBegan | OverlapEnded | Closed | SymbolsChanged | StatusChanged | Waited
 Arrival: TypeAlias = Received | SnapshotArrived | Happening
 
 
@@ -126,6 +133,8 @@ def _happened(session: IngestSession, arrival: Happening, now_ms: int) -> list[I
             messages = session.symbols_changed(added, removed, now_ms)
         case StatusChanged(_, symbol, status):
             messages = session.status_changed(symbol, status, now_ms)
+        case Waited():
+            messages = session.advance(now_ms)
     return messages
 
 

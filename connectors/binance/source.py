@@ -15,7 +15,7 @@ from typing import Final
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.binance.arrival_queue import ArrivalQueue
-from connectors.binance.arrivals import Arrival, StatusChanged, drive
+from connectors.binance.arrivals import NS_PER_MS, Arrival, StatusChanged, Waited, drive
 from connectors.binance.attempts import AttemptLimiter
 from connectors.binance.budget import WeightBudget
 from connectors.binance.connection import StreamConnection, monotonic_ms
@@ -41,6 +41,8 @@ WISH_EVERY_MS: Final = 50
 STALE_AFTER_MS: Final = 5000
 """A symbol that is stale for so long may be halted or delisted: its status is asked for."""
 LEAST_SILENCE_MS: Final = 3000
+WAITED_MS: Final = 30_000
+"""A silence is told so often: well before the session takes it for a jump of the receive clock."""
 ORIGIN: Final = "websocket frame"
 
 Recorder = Callable[[Arrival], None]
@@ -174,6 +176,7 @@ class ConnectionPartition(StatefulSourcePartition[IngestMessage, None]):
         self._wish_at_ms = 0
         self._stale_since_ms: dict[str, int] = {}
         self._halted: set[str] = set()
+        self._reached_ms = clock.now_ms()
 
     def next_batch(self) -> list[IngestMessage]:
         """Return what the arrivals so far make; raises what ended a thread, such as VenueRefused."""
@@ -182,15 +185,13 @@ class ConnectionPartition(StatefulSourcePartition[IngestMessage, None]):
         messages: list[IngestMessage] = []
         arrivals = self._arrivals.take(ARRIVALS_PER_BATCH)
         for arrival in arrivals:
-            if self._recorder is not None:
-                self._recorder(arrival)
-            if isinstance(arrival, StatusChanged):
-                self._note_status(arrival)
-            messages += drive(self._session, arrival, ORIGIN)
+            messages += self._take(arrival)
         self._idle = not arrivals
         silent = False
         if self._idle:
             now_ms = self._clock.now_ms() - ADVANCE_BEHIND_MS
+            if abs(now_ms - self._reached_ms) >= WAITED_MS:
+                messages += self._take(Waited(now_ms * NS_PER_MS))
             messages += self._session.advance(now_ms)
             longest_ms = max(2 * self._session.silence_limit_ms, LEAST_SILENCE_MS)
             silent = self._session.silent_ms(now_ms) > longest_ms
@@ -212,6 +213,14 @@ class ConnectionPartition(StatefulSourcePartition[IngestMessage, None]):
         """End the connection's threads, and the shared ones with the last connection."""
         self._connection.stop()
         self._closed()
+
+    def _take(self, arrival: Arrival) -> list[IngestMessage]:
+        if self._recorder is not None:
+            self._recorder(arrival)
+        if isinstance(arrival, StatusChanged):
+            self._note_status(arrival)
+        self._reached_ms = arrival.receive_time_ns // NS_PER_MS
+        return drive(self._session, arrival, ORIGIN)
 
     def _wish(self) -> None:
         """Say what is wanted over REST: snapshots as soon as the streams flow, and the status of what stays stale."""

@@ -50,7 +50,7 @@ class SocketOwner(Protocol):
         """A frame has arrived just now."""
 
     def heard(self, number: int) -> None:
-        """It delivers; told a few times a second."""
+        """It delivers what its streams carry, and not only answers to commands; told a few times a second."""
 
     def wait_for_room(self, socket: StreamSocket) -> None:
         """Return when more may be received."""
@@ -152,13 +152,14 @@ class StreamSocket(threading.Thread):
     def _frame(self, payload: bytes) -> None:
         self._owner.received(payload)
         now_s = time.monotonic()
-        if now_s - self._told_s >= HEARD_EVERY_S:
+        streamed = payload.startswith(COMBINED)
+        if streamed and now_s - self._told_s >= HEARD_EVERY_S:
             self._told_s = now_s
             self._owner.heard(self.number)
         self._owner.wait_for_room(self)
         if SHUTDOWN in payload[:SHUTDOWN_WITHIN]:
             self._owner.shutdown_announced(self.number)
-        if self._unconfirmed and not payload.startswith(COMBINED):
+        if self._unconfirmed and not streamed:
             self._unconfirmed.discard(confirmed(payload) or 0)
             if not self._unconfirmed:
                 self._owner.completed(self.number)

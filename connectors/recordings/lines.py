@@ -31,6 +31,7 @@ from connectors.binance.arrivals import (
     SnapshotArrived,
     StatusChanged,
     SymbolsChanged,
+    Waited,
 )
 from orderbook.errors import UnreadableMessage
 from orderbook.market import Market
@@ -112,6 +113,7 @@ _EVENTS: Final[dict[str, type[Line]]] = {
     "closed": Closed,
     "symbols_changed": SymbolsChanged,
     "status_changed": StatusChanged,
+    "waited": Waited,
     "lost": Lost,
 }
 _EVENT_NAMES: Final = {kind: name for name, kind in _EVENTS.items()}

@@ -167,6 +167,8 @@ class Recorder:
             self._write()
             for series in self._series.values():
                 series.flush()
+        if self._stopped is None:
+            self._write()  # what came while the last was being written
         for series in self._series.values():
             series.close()
 

@@ -163,3 +163,25 @@ def test_what_is_not_taken_is_not_read_and_nothing_of_it_is_lost() -> None:
     numbers = [int(one.payload.rpartition(b":")[2][:-1]) for one in came if isinstance(one, Received)]
     assert numbers == list(range(numbers[0], 2_000))
     assert numbers[0] <= 11
+
+
+def test_a_confirmed_command_is_no_sign_that_the_streams_deliver() -> None:
+    symbols = tuple(f"SYMBOL{number:03}USDT" for number in range(120))
+
+    async def confirms(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        while not socket.closed:
+            message = await socket.receive()
+            if message.type is WSMsgType.TEXT:
+                await socket.send_str(f'{{"result":null,"id":{message.json()["id"]}}}')
+        return socket
+
+    with serving(confirms) as base:
+        arrivals = ArrivalQueue()
+        connection = StreamConnection("one", base, symbols, arrivals, attempts=AttemptLimiter(), clock=MachineClock())
+        try:
+            step_until(connection, arrivals, lambda _: connection.complete)
+            assert [socket.heard_ms for socket in connection._line._sockets.values()] == [None]
+        finally:
+            connection.stop()

@@ -89,6 +89,19 @@ def test_event_time_of_a_symbol_never_goes_back_after_a_silence() -> None:
     assert one.keepers[0].counters.held_back == 1
 
 
+def test_a_session_that_begins_later_beats_in_step() -> None:
+    early, late = session("BTCUSDT"), session("BTCUSDT")
+    early.advance(START - 3170)  # a live one: nothing has arrived yet
+    told: list[list[IngestMessage]] = []
+    for one in (early, late):
+        one.snapshot("BTCUSDT", SNAPSHOT, START + 10)
+        messages = one.event(diff("BTCUSDT", 11, START), START + 20)
+        told.append([*messages[-3:], *one.advance(START + 20_000)])
+    assert [type(message) for message in told[0][:3]] == [Heartbeat, FeedGap, Book]
+    assert told[0][2:] == told[1][2:]
+    assert ("stale", START + 10_250) in [(beat.state, beat.receive_time_ms) for beat in beats(told[0], "BTCUSDT")]
+
+
 def test_a_jump_of_the_receive_clock_makes_no_flood_of_heartbeats() -> None:
     one = live_session("BTCUSDT")
     assert len(beats(one.advance(START + 86_400_000), "BTCUSDT")) == 1

@@ -245,6 +245,28 @@ def test_everything_is_flushed_while_the_recorder_runs(tmp_path: Path) -> None:
     recorder.close()
 
 
+def test_what_comes_while_the_disk_is_busy_before_the_end_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(tmp_path, segment_bytes=10**9, limit=ROOMY)
+    keep = recorder.part("connection-000", venue="simulator", market="spot", symbols=("BTCUSDT",))
+    closing = threading.Thread(target=recorder.close)
+    flush = SegmentSeries.flush
+
+    def slow(series: SegmentSeries) -> None:
+        flush(series)
+        if closing.ident is None:
+            keep(frame(7))
+            closing.start()
+            eventually(lambda: recorder._ending or None)
+
+    monkeypatch.setattr(SegmentSeries, "flush", slow)
+    keep(frame(6))
+    eventually(lambda: closing.ident)
+    closing.join()
+    assert [arrival.receive_time_ns for arrival in arrivals(tmp_path)] == [6, 7]
+
+
 def test_a_second_recorder_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, segment_bytes=10**9, limit=ROOMY)
     with pytest.raises(SettingsError, match="is being recorded into by another process"):
