@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from connectors.binance.frames import UNREADABLE
+
 STREAMS: Final = ("depth@100ms", "trade", "bookTicker")
 MOST_STREAMS: Final = 1024
 MOST_SYMBOLS: Final = 340
@@ -66,7 +68,7 @@ def confirmed(payload: bytes) -> int | None:
     """The id of the command that a frame confirms; None for any other frame, such as an event or a refusal."""
     try:
         reply = _reply.decode(payload)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return reply.id if reply.error is None else None
 
