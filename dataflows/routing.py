@@ -74,7 +74,7 @@ class _Router:
         return [
             number
             for number in range(self._partitions)
-            if number not in self._written_ms or now_ms - self._written_ms[number] > UNCOVERED_AFTER_MS
+            if number not in self._written_ms or abs(now_ms - self._written_ms[number]) > UNCOVERED_AFTER_MS
         ]
 
     def _tell(self, now_ms: int) -> None:

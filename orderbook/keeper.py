@@ -192,6 +192,8 @@ class BookKeeper:
         else:
             self._snapshot_id = None
             self.reason = reason
+            if self._partial_id is not None:
+                self._settle("resyncing", "disconnected", reason)
 
     def overlap_began(self) -> None:
         """From now on diffs arrive over two connections."""

@@ -168,14 +168,22 @@ class IngestSession:
         return messages
 
     def unreadable(
-        self, payload: bytes, reason: str, origin: str, receive_time_ms: int, depth_of: str | None = None
+        self,
+        payload: bytes,
+        reason: str,
+        origin: str,
+        receive_time_ms: int,
+        depth_of: str | None = None,
+        *,
+        streamed: bool = True,
     ) -> list[IngestMessage]:
-        """Take a frame that could not be read and return it as a dead letter.
+        """Take a frame that could not be read and return it as a dead letter; or, not `streamed`, a snapshot.
 
         `depth_of` is the symbol whose depth stream it came from, if that is known: its book is distrusted at once.
         """
         messages = self.advance(receive_time_ms)
-        self._last_receive_ms = receive_time_ms
+        if streamed:
+            self._last_receive_ms = receive_time_ms
         self._unreadable += 1
         letter = DeadLetter(
             venue=self._venue,

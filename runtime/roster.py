@@ -95,7 +95,7 @@ def named_symbols(settings: Settings) -> tuple[str, ...]:
 def _read(settings: Settings, name: str, form: type[F]) -> F | None:
     try:
         read = msgspec.json.decode((settings.state_dir / name).read_bytes(), type=form)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
     return read if read.tokens == settings.symbols else None
 

@@ -114,7 +114,7 @@ def drive(session: IngestSession, arrival: Arrival, origin: str) -> list[IngestM
         try:
             snapshot = decode_snapshot(arrival.payload, arrival.limit)
         except UnreadableMessage as unreadable:
-            return session.unreadable(arrival.payload, str(unreadable), "depth snapshot", now_ms)
+            return session.unreadable(arrival.payload, str(unreadable), "depth snapshot", now_ms, streamed=False)
         return session.snapshot(arrival.symbol, snapshot, now_ms)
     return _happened(session, arrival, now_ms)
 

@@ -141,7 +141,8 @@ _CombinedDecoder: TypeAlias = (
     | msgspec.json.Decoder[_Combined[_Execution]]
 )
 
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not the JSON that was expected, those of a text nested too deeply included."""
 _NAME_START: Final = b'{"stream":"'
 _LONGEST_NAME: Final = 100
 _NAMES_REMEMBERED: Final = 4096
@@ -162,7 +163,7 @@ def decode_frame(payload: bytes, stream: str | None = None) -> Frame:
             if decoder is not None:
                 return decoder.decode(payload).data
         return _decode_by_content(payload, stream)
-    except _UNREADABLE as unreadable:
+    except UNREADABLE as unreadable:
         raise UnreadableMessage(str(unreadable)) from None
 
 
@@ -170,7 +171,7 @@ def decode_snapshot(payload: bytes, limit: int | None = None) -> Snapshot:
     """Read a REST depth snapshot of `limit` levels a side; raises UnreadableMessage."""
     try:
         read = _snapshot.decode(payload)
-    except _UNREADABLE as unreadable:
+    except UNREADABLE as unreadable:
         raise UnreadableMessage(str(unreadable)) from None
     return Snapshot(last_update_id=read.last_update_id, bids=read.bids, asks=read.asks, limit=limit)
 
@@ -193,7 +194,7 @@ def market_of_frame(payload: bytes) -> Literal["spot", "usdm", "coinm"] | None:
         shape = _shape.decode(payload)
         if shape.stream is not None:
             shape = _shape.decode(_wrapped.decode(payload).data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     if shape.e != "depthUpdate":
         return None

@@ -21,6 +21,7 @@ from tenacity import Retrying as Attempts
 
 from connectors.binance.attempts import asked_wait_s
 from connectors.binance.endpoints import Endpoints
+from connectors.binance.frames import UNREADABLE
 from connectors.binance.selection import Listed, Listing
 from orderbook.errors import RateLimited, Retryable, ServiceUnavailable, VenueRefused
 from runtime.logs import get_logger
@@ -167,7 +168,7 @@ class RestClient:
 def _listed(payload: bytes) -> _ExchangeInfo:
     try:
         return msgspec.json.decode(payload, type=_ExchangeInfo)
-    except msgspec.DecodeError as unreadable:
+    except UNREADABLE as unreadable:
         raise ServiceUnavailable(f"exchangeInfo cannot be read: {unreadable}") from None
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from connectors.binance.frames import UNREADABLE
 from orderbook.settings import DepthStream
 
 MOST_STREAMS: Final = 1024
@@ -68,7 +69,7 @@ def confirmed(payload: bytes) -> int | None:
     """The id of the command that a frame confirms; None for any other frame, such as an event or a refusal."""
     try:
         reply = _reply.decode(payload)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return reply.id if reply.error is None else None
 

@@ -20,6 +20,7 @@ from typing import Final
 import msgspec
 
 from connectors.binance.arrivals import NS_PER_MS, Arrival, Received, SnapshotArrived
+from connectors.binance.frames import UNREADABLE
 from connectors.recordings.compressed import BytesRead, lines_of
 from connectors.recordings.lines import INLINE_SNAPSHOT, decode_line
 from connectors.recordings.recorded import Place, Recorded, RecordedLine, UnreadableLine
@@ -92,7 +93,7 @@ def _read(
                 for arrival in arrivals(line):
                     reached_ns = arrival.receive_time_ns
                     yield Recorded(place, arrival)
-            except (UnreadableMessage, msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+            except (UnreadableMessage, *UNREADABLE) as unreadable:
                 yield UnreadableLine(place, reached_ns, str(unreadable), line)
     except UnreadableMessage as damaged:
         yield UnreadableLine(Place(file, number + 1), reached_ns, str(damaged))
@@ -149,7 +150,7 @@ class _JsonLines:
         """The exchange's time of a sample, whose receive time nobody kept."""
         try:
             timed = _timed_frame.decode(payload).data
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return self._reached_ns
         return self._reached_ns if timed is None or timed.E is None else timed.E * NS_PER_MS
 
@@ -185,7 +186,7 @@ def _snapshot(receive_time_ns: int, symbol: str, payload: bytes, limit: int | No
 def _levels(payload: bytes) -> int | None:
     try:
         sides = _sides.decode(payload)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return max(len(sides.bids), len(sides.asks)) or None
 
@@ -193,7 +194,7 @@ def _levels(payload: bytes) -> int | None:
 def _named_by(payload: bytes) -> str | None:
     try:
         return _sides.decode(payload).symbol
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 

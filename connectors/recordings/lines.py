@@ -15,7 +15,6 @@ Every frame and body comes back as the bytes it was. One that is JSON but begins
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -33,6 +32,7 @@ from connectors.binance.arrivals import (
     SymbolsChanged,
     Waited,
 )
+from connectors.binance.frames import UNREADABLE
 from orderbook.errors import UnreadableMessage
 from orderbook.market import Market
 
@@ -144,7 +144,7 @@ def decode_line(line: bytes) -> Line:
         return Received(receive_time_ns, text)
     try:
         return _decoded(receive_time_ns, text)
-    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as unreadable:
+    except (*UNREADABLE, ValueError) as unreadable:
         raise UnreadableMessage(f"{unreadable}: {text[:60]!r}") from None
 
 
@@ -206,7 +206,7 @@ def _is_one_line(payload: bytes) -> bool:
     try:
         payload.decode()
         _json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return False
     return True
 

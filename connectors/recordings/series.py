@@ -1,12 +1,12 @@
 """The segments of one connection part as one recording: in order, with what is missing between them made plain.
 
 A segment that continues the one before it is played on without a seam. Where one does not (the recorder was started
-again, a segment was deleted), the books are distrusted at the seam, as after a lost connection.
+again, a segment was deleted or is damaged), the books are distrusted at the seam, as after a lost connection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -68,17 +68,15 @@ class Series:
         """Every line of the segments; where one does not continue the one before, what makes the seam plain."""
         followed = Followed(self.symbols)
         previous: Segment | None = None
-        reached_ns = 0
+        whole = True
+        reached_ns = self.began_ns
         for segment in self.segments:
             place = Place(segment.file, 1, self.name)
-            for arrival in list(_seam(followed, previous, reached_ns, segment)):
-                followed.take(arrival)
-                yield Recorded(place, arrival)
-            for line in _lines(segment, self.name, bytes_read):
-                if isinstance(line, Recorded):
-                    followed.take(line.arrival)
-                reached_ns = line.receive_time_ns
-                yield line
+            if not (whole and previous is not None and segment.header.previous == previous.name):
+                for arrival in list(_seam(followed, previous, reached_ns, segment)):
+                    followed.take(arrival)
+                    yield Recorded(place, arrival)
+            reached_ns, whole = yield from _followed_lines(followed, segment, self.name, bytes_read)
             previous = segment
 
 
@@ -110,8 +108,29 @@ def _segment(file: Path) -> Segment | None:
     return Segment(file, first.header, first.receive_time_ns) if isinstance(first, Began) else None
 
 
-def _lines(segment: Segment, series: str, bytes_read: BytesRead | None) -> Iterator[RecordedLine]:
-    """The lines of one segment after its header. The torn end of one that is still written is no damage."""
+def _followed_lines(
+    followed: Followed, segment: Segment, series: str, bytes_read: BytesRead | None
+) -> Generator[RecordedLine, None, tuple[int, bool]]:
+    """The lines of one segment, and what `_lines` returns; `followed` moves on with them."""
+    lines = _lines(segment, series, bytes_read)
+    while True:
+        try:
+            line = next(lines)
+        except StopIteration as end:
+            reached_ns, whole = end.value
+            return reached_ns, whole
+        if isinstance(line, Recorded):
+            followed.take(line.arrival)
+        yield line
+
+
+def _lines(
+    segment: Segment, series: str, bytes_read: BytesRead | None
+) -> Generator[RecordedLine, None, tuple[int, bool]]:
+    """The lines of one segment after its header; returns the receive time reached, and whether it was read whole.
+
+    The torn end of one that is still written is no damage.
+    """
     reached_ns = segment.began_ns
     number = 1
     try:
@@ -133,19 +152,19 @@ def _lines(segment: Segment, series: str, bytes_read: BytesRead | None) -> Itera
     except UnreadableMessage as damaged:
         if not segment.file.name.endswith(PART):
             yield UnreadableLine(Place(segment.file, number + 1, series), reached_ns, str(damaged))
+        return reached_ns, False
+    return reached_ns, True
 
 
 def _seam(followed: Followed, previous: Segment | None, reached_ns: int, segment: Segment) -> Iterator[Arrival]:
-    """What must be played before a segment so that it begins as its header says.
+    """What must be played before a segment that continues none, so that it begins as its header says.
 
-    Where it does not continue the previous one, the connection counts as lost since that one's last line.
+    The connection counts as lost since the previous one's last line.
     """
     header, now_ns = segment.header, segment.began_ns
-    if previous is not None and header.previous == previous.name:
-        return
     if previous is not None:
         if followed.connections:
-            yield Closed(reached_ns, _why_broken(header))
+            yield Closed(reached_ns, _why_broken(header, previous))
         added = tuple(symbol for symbol in header.symbols if symbol not in followed.symbols)
         removed = tuple(symbol for symbol in followed.symbols if symbol not in header.symbols)
         if added or removed:
@@ -156,7 +175,9 @@ def _seam(followed: Followed, previous: Segment | None, reached_ns: int, segment
         yield OverlapBegan(now_ns)
 
 
-def _why_broken(header: Header) -> str:
+def _why_broken(header: Header, previous: Segment) -> str:
+    if header.previous == previous.name:
+        return f"the segment before this one is damaged: {previous.name}"
     if header.previous is None:
         return "the recorder was started again here: what arrived before is not recorded"
     return f"the segment before this one is missing: {header.previous}"

@@ -109,6 +109,12 @@ def test_a_symbol_s_status() -> None:
         assert RestClient(exchange.at).status("GONEUSDT") == ("DELISTED", None)
 
 
+def test_a_listing_that_cannot_be_read_passes_like_any_fault() -> None:
+    for unreadable in (b"<html>", b'{"symbols":[{"symbol":"\xff"}]}', b'{"x":' + b"[" * 5000):
+        with answering(Answer(200, unreadable)) as exchange, pytest.raises(ServiceUnavailable, match="cannot be read"):
+            RestClient(exchange.at).status("BTCUSDT")
+
+
 def test_traded_volumes() -> None:
     body = b'[{"symbol":"BTCUSDT","quoteVolume":"12.5"},{"symbol":"BTCUSD_PERP","baseVolume":"3.0"}]'
     with answering(Answer(200, body)) as exchange:

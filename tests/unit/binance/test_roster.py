@@ -90,8 +90,9 @@ def test_files_of_another_symbols_setting_count_as_absent(settings: Settings) ->
     other = settings.model_copy(update={"symbols": ("DUSDT", "TOP5:USDT")})
     assert followed_symbols(other) == ("DUSDT",)
     assert read_wanted(other) == WantedSymbols(tokens=("DUSDT", "TOP5:USDT"))
-    (settings.state_dir / "symbols.json").write_text("{")
-    assert read_roster(settings) is None
+    for unreadable in (b"{", b'{"tokens":["\xff"]}'):
+        (settings.state_dir / "symbols.json").write_bytes(unreadable)
+        assert read_roster(settings) is None
     assert {path.name for path in settings.state_dir.iterdir()} == {"symbols.json", "symbols_wanted.json"}
 
 

@@ -40,4 +40,5 @@ def test_what_confirms_a_command() -> None:
     assert confirmed(b'{"result":null,"id":3}') == 3
     assert confirmed(b'{"error":{"code":2,"msg":"Invalid request"},"id":3}') is None
     assert confirmed(b'{"e":"serverShutdown","E":1}') is None
-    assert confirmed(b"nonsense") is None
+    for unreadable in (b"nonsense", b'{"id":"\xff"}', b'{"x":' + b"[" * 5000):
+        assert confirmed(unreadable) is None

@@ -111,3 +111,6 @@ def test_clock_heartbeats_go_where_no_symbol_lives_and_follow_what_comes_and_goe
     for now_ms in (101_500, 102_500, 103_500, 104_500):
         route(heartbeat("BTCUSDT", now_ms, now_ms))
     assert placed(route, 104_600) == rest  # ETHUSDT is gone
+    route(heartbeat("ETHUSDT", 104_700, 104_700))
+    route(heartbeat("BTCUSDT", 105_000, 5_000))  # the receive clock went back
+    assert placed(route, 5_000) == rest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.binance.arrivals import SnapshotArrived, drive
 from orderbook.market import DepthDiff, Execution, PartialBook, Snapshot
 from orderbook.messages import Book, FeedGap, Heartbeat, IngestMessage, Trade
 from orderbook.session import IngestSession, SnapshotWish
@@ -123,6 +124,20 @@ def test_silence_is_noticed_also_after_the_receive_clock_went_back() -> None:
     feed.run(2)
     assert of(feed.run(20, BTC), BTC)[-1] == ("stale", "stale")
     assert sum(isinstance(message, Heartbeat) and message.symbol == ETH for message in feed.run(20)) == 2
+
+
+def test_an_answer_over_rest_is_no_sign_that_the_connection_delivers() -> None:
+    feed = Feed()
+    feed.run(50)
+    drive(feed.session, SnapshotArrived((feed.now + 1500) * 1_000_000, BTC, 100, b"<html>"), "")
+    assert feed.session.silent_ms(feed.now + 2000) == 2000
+
+
+def test_a_lost_connection_distrusts_partial_books() -> None:
+    session = IngestSession(venue="test", symbols=(BTC,), depth_levels=5)
+    session.event(partial(5), START)
+    assert of(session.disconnected("the line went dead", START + 100), BTC) == [("resyncing", "disconnected")]
+    assert of(session.event(partial(6), START + 200), BTC)[-1] == ("unverified", "partial")
 
 
 def test_an_unreadable_depth_frame_is_distrusted_at_once_and_only_for_its_symbol() -> None:

@@ -66,6 +66,12 @@ def test_a_frame_stands_in_its_line_as_it_arrived() -> None:
     assert encode_line(Received(1723161253937085768, FRAME)) == b"1723161253937085768 " + FRAME + b"\n"
 
 
+def test_what_is_nested_too_deeply_to_be_read_is_kept_and_comes_back() -> None:
+    deep = b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}"
+    for arrival in (Received(1, deep), Received(1, deep, "btcusdt@trade"), SnapshotArrived(1, "BTCUSDT", 5, deep)):
+        assert decode_line(encode_line(arrival)) == arrival
+
+
 def test_the_lines_of_the_format_are_what_the_document_says() -> None:
     snapshot = SnapshotArrived(7, "BTCUSDT", 1000, b'{"lastUpdateId":1}')
     assert encode_line(snapshot) == b'7 {"snapshot":"BTCUSDT","limit":1000,"data":{"lastUpdateId":1}}\n'
@@ -91,6 +97,8 @@ def test_the_lines_of_the_format_are_what_the_document_says() -> None:
     [
         b"",
         b"yesterday {}",
+        b'1 {"raw_base64":"\xc3\xa9"}',
+        b'1 {"raw":"x","data":' + b"[" * 5000,
         b"-1 {}",
         b"12",
         b"12 [1]",

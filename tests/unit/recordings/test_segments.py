@@ -102,6 +102,22 @@ def test_a_missing_segment_is_a_lost_connection(tmp_path: Path) -> None:
     assert played[2].reason == "the segment before this one is missing: 19700101T010000Z-000002.jsonl.zst"
 
 
+def test_what_follows_a_damaged_segment_begins_as_its_header_says(tmp_path: Path) -> None:
+    one = series(tmp_path)
+    one.write(Opened(5))
+    one.flush()
+    one.write(SymbolsChanged(6, ("ETHUSDT",), ()))
+    one.close()
+    one.write(frame(HOUR_NS))
+    one.close()
+    first = min(tmp_path.rglob("*.zst"))
+    first.write_bytes(first.read_bytes()[:-9])
+    came = arrivals(tmp_path)
+    assert [type(arrival) for arrival in came] == [Opened, Closed, SymbolsChanged, Opened, Received]
+    assert isinstance(came[1], Closed)
+    assert came[1].reason == f"the segment before this one is damaged: {first.name}"
+
+
 def test_a_recorder_that_was_started_again_begins_a_new_session(tmp_path: Path) -> None:
     first = series(tmp_path)
     for arrival in (Opened(1), frame(2)):
