@@ -35,6 +35,7 @@ KEPT_DIFFS: Final = 100
 """Diffs kept under a live book that waits for a newer snapshot, 10 s: that is how old one may be when it arrives."""
 BACKWARDS_MS: Final = 1000
 """A diff whose event time lies further before the one before it goes back in time."""
+NEVER_MS: Final = -(1 << 62)
 REFRESH_AGAIN_MS: Final = 10_000
 """Least time between two refreshes of a book whose price stays near the edge of its snapshot."""
 
@@ -43,6 +44,39 @@ FIRST_SNAPSHOT: Final = "waiting for the first snapshot"
 
 class BookKeeper:
     """The book of one symbol and the trust in it. Pure: time and events come in as arguments."""
+
+    __slots__ = (
+        "_book",
+        "_buffer",
+        "_coverage",
+        "_covered",
+        "_covered_mid",
+        "_depth_levels",
+        "_following",
+        "_newest_diff_ms",
+        "_partial_id",
+        "_refresh",
+        "_refresh_from_ms",
+        "_rules",
+        "_snapshot_id",
+        "_waiting",
+        "_was_live",
+        "cause",
+        "counters",
+        "coverage_bps",
+        "event_time_ms",
+        "last_book_time_ms",
+        "last_update_id",
+        "latency_counts",
+        "missing_updates",
+        "oracle",
+        "pace",
+        "reason",
+        "snapshot_time_ms",
+        "state",
+        "symbol",
+        "venue",
+    )
 
     def __init__(
         self, *, venue: str, symbol: str, rules: SequenceRules, depth_levels: int, covered: bool = True
@@ -73,7 +107,7 @@ class BookKeeper:
         self._buffer: deque[Timed] = deque(maxlen=BUFFERED_DIFFS)
         self._waiting: WaitingDiffs[Timed] = WaitingDiffs()
         self._snapshot_id: int | None = None
-        self._newest_diff_ms: int | None = None
+        self._newest_diff_ms = NEVER_MS
         self._partial_id: int | None = None
         self._refresh: Refresh | None = None
         self._refresh_from_ms = 0
@@ -229,8 +263,8 @@ class BookKeeper:
             self._buffer.append(timed)
             return self._bridge()
         if diff.final_update_id <= last_id:
-            newest_ms = diff.event_time_ms if self._newest_diff_ms is None else self._newest_diff_ms
-            if diff.first_update_id > diff.final_update_id or diff.event_time_ms > newest_ms + BACKWARDS_MS:
+            newer = NEVER_MS < self._newest_diff_ms < diff.event_time_ms - BACKWARDS_MS
+            if newer or diff.first_update_id > diff.final_update_id:
                 return self._broken(timed, last_id)  # newer in time and older by its ids: no repetition
             self.counters.repeated += 1
             return []
@@ -296,7 +330,7 @@ class BookKeeper:
             return []
         if self.state == "resyncing":
             self.counters.resyncs += 1
-        self._following, self._snapshot_id, self._newest_diff_ms = True, None, None
+        self._following, self._snapshot_id, self._newest_diff_ms = True, None, NEVER_MS
         buffered, self._buffer = self._buffer, deque(maxlen=BUFFERED_DIFFS)
         self.pace.restarted(buffered[0].receive_time_ms)
         books = self._applied(*buffered.popleft())
@@ -307,13 +341,13 @@ class BookKeeper:
     def _applied(self, diff: DepthDiff, receive_time_ms: int, event_time_ms: int, latency_ms: int | None) -> list[Book]:
         """Apply a diff that continues the book; a result that cannot be leads to a resync instead."""
         update_id = diff.final_update_id
-        if self._newest_diff_ms is not None and diff.event_time_ms < self._newest_diff_ms - BACKWARDS_MS:
-            self.counters.backwards += 1
-            back_ms = self._newest_diff_ms - diff.event_time_ms
-            timed = Timed(diff, receive_time_ms, event_time_ms, latency_ms)
-            return self._refused("backwards", f"diff {update_id} is {back_ms} ms older than one before it", timed)
-        if self._newest_diff_ms is None or diff.event_time_ms > self._newest_diff_ms:
+        ahead_ms = diff.event_time_ms - self._newest_diff_ms
+        if ahead_ms > 0:
             self._newest_diff_ms = diff.event_time_ms
+        elif ahead_ms < -BACKWARDS_MS:
+            self.counters.backwards += 1
+            timed = Timed(diff, receive_time_ms, event_time_ms, latency_ms)
+            return self._refused("backwards", f"diff {update_id} is {-ahead_ms} ms older than one before it", timed)
         book = self._book
         try:
             book.apply(diff.bids, diff.asks)

@@ -95,7 +95,7 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     latency_ms: int | None = None
 
 
-class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="heartbeat"):
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="heartbeat"):
     """A symbol's sign of life (topic raw, key symbol): every second, also when its market is silent.
 
     It moves the symbol's event time on, and carries the trust in its book and counters since the process started.

@@ -6,6 +6,7 @@ quote: only equal ids are compared.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from orderbook.market import BestQuote
@@ -31,13 +32,15 @@ class QuoteOracle:
 
     def judge(self, update_id: int, best: BestLevels) -> bool:
         """Take the best levels of our book after an update."""
-        quote = self._quotes.pop(update_id, None)
-        if quote is not None:
-            return self._compare(update_id, quote, best)
+        if self._quotes:
+            quote = self._quotes.pop(update_id, None)
+            if quote is not None:
+                return self._compare(update_id, quote, best)
         bests = self._bests
         bests[update_id] = best
-        if len(bests) > REMEMBERED:
-            del bests[next(iter(bests))]
+        if len(bests) > 2 * REMEMBERED:  # half of them at once: this is called for every update
+            for old in list(islice(bests, REMEMBERED)):
+                del bests[old]
         return True
 
     def quote(self, quote: BestQuote, last_update_id: int | None) -> bool:

@@ -18,6 +18,7 @@ from orderbook.ledger import GapLedger, Standing
 from orderbook.market import BestQuote, DepthDiff, Execution, Market, MarketEvent, PartialBook, Snapshot
 from orderbook.messages import Book, BookState, DeadLetter, GapCause, Heartbeat, IngestMessage, Trade
 from orderbook.overlap import TradeIds
+from orderbook.pace import FLOOR_MS
 from orderbook.sequence import SequenceRules
 
 HEARTBEAT_MS: Final = 1000
@@ -66,6 +67,21 @@ class IngestSession:
     published levels reach beyond its snapshot is unverified; otherwise only its coverage tells. `partial`: whole books
     of few levels are to come, which need no snapshot.
     """
+
+    __slots__ = (
+        "_clock",
+        "_covered",
+        "_depth_levels",
+        "_exchange_clock_ms",
+        "_followed",
+        "_last_receive_ms",
+        "_next_tick_ms",
+        "_overlapping",
+        "_partials",
+        "_rules",
+        "_unreadable",
+        "_venue",
+    )
 
     def __init__(
         self,
@@ -131,7 +147,7 @@ class IngestSession:
         Events of symbols that are not followed are dropped.
         """
         due_ms = self._next_tick_ms
-        if due_ms is not None and due_ms - JUMP_MS < receive_time_ms < due_ms:
+        if due_ms is not None and due_ms - BACK_MS < receive_time_ms < due_ms:
             messages: list[IngestMessage] = []  # nearly always: nothing is due
         else:
             messages = self.advance(receive_time_ms)
@@ -336,6 +352,7 @@ class IngestSession:
             last_ms = keeper.pace.last_ms
             if (
                 last_ms is None
+                or now_ms - last_ms <= FLOOR_MS  # nearly all, and less than any limit
                 or keeper.state not in {"live", "unverified", "stale"}
                 or now_ms - last_ms <= keeper.pace.limit_ms
             ):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.peers.contending import LEVELS, Rest, serve
-from connectors.binance.frames import Acknowledgement, ServerShutdown, decode_frame, decode_snapshot
+from connectors.binance.arrivals import NO_EVENTS
+from connectors.binance.frames import decode_frame, decode_snapshot
 from orderbook.messages import Book, Heartbeat, IngestMessage, encode
 from orderbook.session import IngestSession
 
@@ -28,7 +29,7 @@ class Ours:
         """See Contender."""
         session, keeper = self._session, self._keeper
         event = decode_frame(frame)
-        if isinstance(event, ServerShutdown | Acknowledgement):
+        if isinstance(event, NO_EVENTS):
             return None
         published = self._publish(session.event(event, receive_time_ms))
         if keeper.wants_snapshot and not (keeper.follows and self._merged is self._rest.answer):
@@ -41,11 +42,10 @@ class Ours:
     def _publish(messages: list[IngestMessage]) -> bytes | None:
         published = None
         for message in messages:
-            if isinstance(message, Heartbeat) and not message.symbol:
-                continue  # for a partition without symbols, of which there is none
-            payload = encode(message)
             if isinstance(message, Book):
-                published = payload
+                published = encode(message)
+            elif not (isinstance(message, Heartbeat) and not message.symbol):  # for partitions without a symbol
+                encode(message)
         return published
 
 

@@ -15,6 +15,7 @@ from orderbook.messages import IngestMessage
 from orderbook.session import IngestSession
 
 NS_PER_MS: Final = 1_000_000
+NO_EVENTS: Final = (Acknowledgement, ServerShutdown)
 _NAME_BYTES: Final = 64
 
 
@@ -107,7 +108,7 @@ def drive(session: IngestSession, arrival: Arrival, origin: str) -> list[IngestM
         except UnreadableMessage as unreadable:
             depth_of = _depth_symbol(arrival.payload, arrival.stream)
             return session.unreadable(arrival.payload, str(unreadable), origin, now_ms, depth_of)
-        if isinstance(frame, Acknowledgement | ServerShutdown):
+        if isinstance(frame, NO_EVENTS):
             return session.advance(now_ms)
         return session.event(frame, now_ms)
     if isinstance(arrival, SnapshotArrived):
