@@ -10,6 +10,7 @@ from collections import deque
 from typing import Final
 
 MINUTE_MS: Final = 60_000
+LOOK_AGAIN_MS: Final = 100
 SPOT_WEIGHT_A_MINUTE: Final = 6000
 
 
@@ -51,7 +52,7 @@ class WeightBudget:
         if now_ms < self._closed_until_ms:
             return 0
         self._forget(now_ms)
-        ours = self.share - self._spent_sum
+        ours = self.share - self._spent_sum - self._under_way
         everyone = self._limit - self._reported - self._under_way
         return max(0, min(ours, everyone))
 
@@ -64,12 +65,14 @@ class WeightBudget:
             return self._closed_until_ms - now_ms
         self._forget(now_ms)
         until_ms = now_ms
-        missing = self._spent_sum + min(weight, self.share) - self.share
+        missing = self._spent_sum + self._under_way + min(weight, self.share) - self.share
         for spent_at_ms, spent in self._spent:
             if missing <= 0:
                 break
             missing -= spent
             until_ms = spent_at_ms + MINUTE_MS
+        if missing > 0:  # requests under way: nobody knows until when
+            until_ms = max(until_ms, now_ms + LOOK_AGAIN_MS)
         if self._reported_at_ms is not None and self._reported + self._under_way + weight > self._limit:
             until_ms = max(until_ms, self._reported_at_ms + MINUTE_MS)
         return until_ms - now_ms
@@ -80,16 +83,18 @@ class WeightBudget:
 
     def spend(self, weight: int, now_ms: int) -> None:
         """Count a request of `weight` that is sent now."""
-        self._spent.append((now_ms, weight))
-        self._spent_sum += weight
+        self._forget(now_ms)
         self._under_way += weight
 
     def answered(self, weight: int, used: int | None, now_ms: int) -> None:
         """A request of `weight` ended; `used` is what the exchange says this address has used in the present minute.
 
-        That is header X-MBX-USED-WEIGHT-1M, None where there was none. It is believed for 60 s.
+        That is header X-MBX-USED-WEIGHT-1M, None where there was none. It is believed for 60 s. The request counts
+        until 60 s after its end: an exchange that was slow may have counted it at any moment until then.
         """
         self._under_way = max(0, self._under_way - weight)
+        self._spent.append((now_ms, weight))
+        self._spent_sum += weight
         if used is not None:
             self._reported, self._reported_at_ms = used, now_ms
 

@@ -24,7 +24,7 @@ from connectors.binance.line import LineRules
 from connectors.binance.receive_clock import MachineClock
 from connectors.binance.rest import RestClient
 from connectors.binance.roster import Decision, RosterKeeper
-from connectors.binance.selection import TRADING, Listing
+from connectors.binance.selection import TRADING, Listing, needs_volumes
 from connectors.binance.snapshots import SnapshotFetcher
 from connectors.binance.wishes import STATUS_PRIORITY, Wish, WishList
 from orderbook.messages import Book, IngestMessage
@@ -41,6 +41,8 @@ WISH_EVERY_MS: Final = 50
 STALE_AFTER_MS: Final = 5000
 """A symbol that is stale for so long may be halted or delisted: its status is asked for."""
 LEAST_SILENCE_MS: Final = 3000
+TICKERS_WEIGHT: Final = 80
+"""Request weight of ticker/24hr for all symbols."""
 WAITED_MS: Final = 30_000
 """A silence is told so often: well before the session takes it for a jump of the receive clock."""
 ORIGIN: Final = "websocket frame"
@@ -95,6 +97,10 @@ class BinanceSource(FixedPartitionedSource[IngestMessage, None]):
         budget = WeightBudget(
             share=settings.request_weight_share, limit=listing.weight_a_minute or endpoints.weight_a_minute
         )
+        # What was asked to get here counts as well.
+        asked = endpoints.listing_weight + (TICKERS_WEIGHT if needs_volumes(settings.symbols) else 0)
+        budget.spend(asked, monotonic_ms())
+        budget.answered(asked, None, monotonic_ms())
         self._fetcher = SnapshotFetcher(
             rest,
             budget,
