@@ -8,6 +8,7 @@ the same order. Binance states prices with at most 15 (8 decimals below 10,000,0
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable
 from math import inf, ulp
@@ -75,7 +76,7 @@ class LocalBook:
         return bids.prices[:last:-1], bids.quantities[:last:-1], asks.prices[:levels], asks.quantities[:levels]
 
 
-class _Side:
+class _Side(ABC):
     """The levels of one side.
 
     Levels whose price is in [low, high] are near: from the touch and beyond it down to the last bid, or up to the last
@@ -98,7 +99,29 @@ class _Side:
 
     def apply(self, changes: Iterable[Level]) -> None:
         """Set or remove levels; raises ImpossibleLevel."""
-        raise NotImplementedError
+        low, high, prices, quantities, far = self._low, self._high, self.prices, self.quantities, self._far
+        for price, quantity in changes:
+            # Both comparisons are written so that NaN, which compares to nothing, ends where it is refused.
+            if not 0.0 <= quantity < inf:
+                raise _impossible(price, quantity)
+            if low <= price <= high:
+                position = bisect_left(prices, price)
+                if position < len(prices) and prices[position] == price:
+                    if quantity:
+                        quantities[position] = quantity
+                    else:
+                        del prices[position], quantities[position]
+                elif quantity:
+                    prices.insert(position, price)
+                    quantities.insert(position, quantity)
+            elif not 0.0 < price < inf:
+                raise _impossible(price, quantity)
+            elif quantity:
+                far[price] = quantity
+            else:
+                far.pop(price, None)
+        if len(prices) > SPARE * self._kept:
+            self._put_away(len(prices) - self._kept)
 
     def reach(self, levels: int) -> bool:
         """Make the best `levels` levels near; return whether there are as many."""
@@ -109,50 +132,19 @@ class _Side:
             self._fetch(self._kept - len(self.prices))
         return len(self.prices) >= levels
 
+    @abstractmethod
     def _fetch(self, levels: int) -> None:
         """Make the best `levels` of the far levels, or all of them, near."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _put_away(self, surplus: int) -> None:
         """Make the worst `surplus` of the near levels far."""
-        raise NotImplementedError
-
-
-# Both sides' `apply` is written out, and in one piece: it is called for every level that changes. A far level, the most
-# frequent, needs the fewest comparisons, and NaN, which compares to nothing, ends where it is refused.
 
 
 class _Bids(_Side):
     """The best price is the last."""
 
     __slots__ = ()
-
-    def apply(self, changes: Iterable[Level]) -> None:  # noqa: C901 - see the comment above the classes
-        """Set or remove levels; raises ImpossibleLevel."""
-        low, far, prices, quantities = self._low, self._far, self.prices, self.quantities
-        for price, quantity in changes:
-            if price >= low:
-                if not (price < inf and 0.0 <= quantity < inf):
-                    raise _impossible(price, quantity)
-                position = bisect_left(prices, price)
-                if position < len(prices) and prices[position] == price:
-                    if quantity:
-                        quantities[position] = quantity
-                    else:
-                        del prices[position], quantities[position]
-                elif quantity:
-                    prices.insert(position, price)
-                    quantities.insert(position, quantity)
-            elif not price > 0.0:
-                raise _impossible(price, quantity)
-            elif 0.0 < quantity < inf:
-                far[price] = quantity
-            elif quantity == 0.0:
-                far.pop(price, None)
-            else:
-                raise _impossible(price, quantity)
-        if len(prices) > SPARE * self._kept:
-            self._put_away(len(prices) - self._kept)
 
     def _fetch(self, levels: int) -> None:
         far = self._far
@@ -171,33 +163,6 @@ class _Asks(_Side):
     """The best price is the first."""
 
     __slots__ = ()
-
-    def apply(self, changes: Iterable[Level]) -> None:  # noqa: C901 - see the comment above the classes
-        """Set or remove levels; raises ImpossibleLevel."""
-        high, far, prices, quantities = self._high, self._far, self.prices, self.quantities
-        for price, quantity in changes:
-            if price <= high:
-                if not (price > 0.0 and 0.0 <= quantity < inf):
-                    raise _impossible(price, quantity)
-                position = bisect_left(prices, price)
-                if position < len(prices) and prices[position] == price:
-                    if quantity:
-                        quantities[position] = quantity
-                    else:
-                        del prices[position], quantities[position]
-                elif quantity:
-                    prices.insert(position, price)
-                    quantities.insert(position, quantity)
-            elif not price < inf:
-                raise _impossible(price, quantity)
-            elif 0.0 < quantity < inf:
-                far[price] = quantity
-            elif quantity == 0.0:
-                far.pop(price, None)
-            else:
-                raise _impossible(price, quantity)
-        if len(prices) > SPARE * self._kept:
-            self._put_away(len(prices) - self._kept)
 
     def _fetch(self, levels: int) -> None:
         far = self._far

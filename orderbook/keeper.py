@@ -15,102 +15,57 @@ from collections import deque
 from typing import Final
 
 from orderbook.book import ImpossibleLevel, LocalBook, Top, best_of
-from orderbook.clock import no_latencies
-from orderbook.counters import KeeperCounters, Timed
-from orderbook.coverage import WHOLE, Coverage
+from orderbook.counters import Timed
+from orderbook.coverage import Coverage
 from orderbook.market import BestQuote, DepthDiff, PartialBook, Snapshot
-from orderbook.messages import Book, BookState, GapCause
-from orderbook.oracle import QuoteOracle
+from orderbook.messages import Book, GapCause
 from orderbook.overlap import WaitingDiffs
-from orderbook.pace import ArrivalPace
-from orderbook.refresh import LONGEST_AHEAD_MS, Refresh, agree
+from orderbook.refresh import LONGEST_AHEAD_MS, agree
 from orderbook.sequence import SequenceRules
+from orderbook.trust import FIRST_SNAPSHOT, SymbolTrust
 
 BUFFERED_DIFFS: Final = 300
 """Diffs kept while a snapshot is awaited, 30 s of a 100 ms stream; older ones are useless to the one that comes.
 
 At some 3 KB each, 450 symbols that wait out a ban take 0.4 GB.
 """
-KEPT_DIFFS: Final = 100
-"""Diffs kept under a live book that waits for a newer snapshot, 10 s: that is how old one may be when it arrives."""
 BACKWARDS_MS: Final = 1000
 """A diff whose event time lies further before the one before it goes back in time."""
 NEVER_MS: Final = -(1 << 62)
-REFRESH_AGAIN_MS: Final = 10_000
-"""Least time between two refreshes of a book whose price stays near the edge of its snapshot."""
-
-FIRST_SNAPSHOT: Final = "waiting for the first snapshot"
 
 
-class BookKeeper:
+class BookKeeper(SymbolTrust):
     """The book of one symbol and the trust in it. Pure: time and events come in as arguments."""
 
     __slots__ = (
         "_book",
         "_buffer",
-        "_coverage",
         "_covered",
-        "_covered_mid",
         "_depth_levels",
         "_following",
         "_newest_diff_ms",
         "_partial_id",
-        "_refresh",
-        "_refresh_from_ms",
         "_rules",
         "_snapshot_id",
         "_waiting",
         "_was_live",
-        "cause",
-        "counters",
-        "coverage_bps",
-        "event_time_ms",
-        "last_book_time_ms",
-        "last_update_id",
-        "latency_counts",
-        "missing_updates",
-        "oracle",
-        "pace",
-        "reason",
-        "snapshot_time_ms",
-        "state",
-        "symbol",
-        "venue",
     )
 
     def __init__(
         self, *, venue: str, symbol: str, rules: SequenceRules, depth_levels: int, covered: bool = True
     ) -> None:
-        self.venue: Final = venue
-        self.symbol: Final = symbol
-        self.counters: Final = KeeperCounters()
-        self.oracle: Final = QuoteOracle()
-        self.pace: Final = ArrivalPace()
-        self.latency_counts: Final = no_latencies()
-        self.state: BookState = "syncing"
-        self.cause: GapCause | None = "start"
-        self.reason: str | None = FIRST_SNAPSHOT
-        self.missing_updates: int | None = None
-        self.last_update_id: int | None = None
-        self.event_time_ms: int | None = None
-        self.last_book_time_ms: int | None = None
-        self.snapshot_time_ms: int | None = None
-        self.coverage_bps: tuple[float | None, float | None] = (None, None)
+        super().__init__(venue, symbol)
         self._rules = rules
         self._depth_levels = depth_levels
         self._covered = covered
         self._following = False
         self._was_live = False
         self._book = LocalBook()
-        self._coverage = WHOLE
-        self._covered_mid: float | None = None
         self._buffer: deque[Timed] = deque(maxlen=BUFFERED_DIFFS)
         self._waiting: WaitingDiffs[Timed] = WaitingDiffs()
         self._snapshot_id: int | None = None
         self._newest_diff_ms = NEVER_MS
         self._partial_id: int | None = None
-        self._refresh: Refresh | None = None
-        self._refresh_from_ms = 0
 
     @property
     def follows(self) -> bool:
@@ -123,7 +78,7 @@ class BookKeeper:
         if self._partial_id is not None:
             return False
         if self._following:
-            return self._refresh is not None and self._refresh.wants_snapshot
+            return self.footing.wants_snapshot
         return self._snapshot_id is None
 
     @property
@@ -160,8 +115,8 @@ class BookKeeper:
         if self._partial_id is not None:
             return []
         if self._following:
-            if self._refresh is not None:
-                self._refresh.arrived(snapshot, receive_time_ms)
+            if self.footing.refresh is not None:
+                self.footing.refresh.arrived(snapshot, receive_time_ms)
                 self._merge(receive_time_ms)
             return []
         try:
@@ -171,7 +126,7 @@ class BookKeeper:
             self._snapshot_id = None
             self.reason = f"snapshot {snapshot.last_update_id} refused: {impossible}"
             return []
-        self._based_on(Coverage.of(snapshot), receive_time_ms)
+        self.footing.stands_on(Coverage.of(snapshot), snapshot.limit, receive_time_ms)
         self._snapshot_id = snapshot.last_update_id
         return self._bridge()
 
@@ -245,14 +200,6 @@ class BookKeeper:
         if self._following or self._partial_id is not None:
             self._settle("stale", cause, reason)
 
-    def hold_back(self, event_time_ms: int) -> int:
-        """Return the event time to publish: the given one, or the symbol's last one if that is later (counted)."""
-        if self.event_time_ms is not None and event_time_ms < self.event_time_ms:
-            self.counters.held_back += 1
-            return self.event_time_ms
-        self.event_time_ms = event_time_ms
-        return event_time_ms
-
     def _take(self, timed: Timed) -> list[Book]:
         diff = timed.diff
         last_id = self.last_update_id
@@ -314,7 +261,7 @@ class BookKeeper:
             return []
         while self._buffer and self._rules.known_to_snapshot(self._buffer[0].diff, self._snapshot_id):
             known = self._buffer.popleft()
-            if known.receive_time_ms - (self.snapshot_time_ms or 0) > LONGEST_AHEAD_MS:
+            if known.receive_time_ms - (self.footing.snapshot_time_ms or 0) > LONGEST_AHEAD_MS:
                 self.reason = f"snapshot {self._snapshot_id} is ahead of the diffs for too long: another one is needed"
                 self._snapshot_id = None
                 return []
@@ -365,8 +312,9 @@ class BookKeeper:
                 why = f"the exchange's best quote of update {update_id} differs from the book's"
                 return self._refused("oracle", why, None)
             mid = (best[0] + best[2]) / 2
-        if self._refresh is not None:
-            self._refresh.applied(diff)
+        refresh = self.footing.refresh
+        if refresh is not None:
+            refresh.applied(diff)
             self._merge(receive_time_ms)
             if not self._following:
                 return []
@@ -377,29 +325,20 @@ class BookKeeper:
 
     def _check_coverage(self, top: Top, mid: float | None, receive_time_ms: int) -> None:
         """Settle whether the levels to be published are verified, and want a newer snapshot before they are not."""
-        edge = self._coverage
-        if mid is not None and mid != self._covered_mid and edge is not WHOLE:
-            self._covered_mid = mid
-            self.coverage_bps = edge.reach_bps(mid)
-        reach = "far" if edge is WHOLE else edge.reach(top, self._depth_levels)
+        reach = self.footing.reach(top, mid, self._depth_levels)
         if reach == "beyond" and self._covered:
             if self.state != "unverified":
                 why = f"the best {self._depth_levels} levels reach beyond the snapshot"
                 self._settle("unverified", "coverage", why)
         elif self.state != "live":
             self._settle("live", None, None)
-        if reach != "far" and self._refresh is None:
-            # A wait longer than the least is none: the receive clock went back.
-            rests = 0 < self._refresh_from_ms - receive_time_ms <= REFRESH_AGAIN_MS
-            if not rests:
-                self._refresh = Refresh(self._rules, KEPT_DIFFS)
+        if reach != "far":
+            self.footing.want_newer(reach, self._rules, receive_time_ms)
 
     def _merge(self, receive_time_ms: int) -> None:
         """Put the wanted snapshot under the book as soon as that can be done."""
-        if self._refresh is None or self.last_update_id is None:
-            return
         try:
-            merged = self._refresh.merged(self.last_update_id, receive_time_ms)
+            merged = self.footing.merged(self.last_update_id, receive_time_ms)
         except ImpossibleLevel as impossible:
             self.counters.impossible += 1
             self._lose("impossible", f"snapshot refused: {impossible}")
@@ -407,53 +346,13 @@ class BookKeeper:
         if merged is None:
             return
         self.oracle.checks += 1
-        if not agree(self._book, self._coverage, merged.book, self._depth_levels):
+        if not agree(self._book, self.footing.coverage, merged.book, self._depth_levels):
             self.oracle.mismatches += 1
             self._lose("oracle", f"snapshot {merged.snapshot_id} leads to another book at {self.last_update_id}")
             return
         self.counters.refreshes += 1
         self._book = merged.book
-        self._based_on(merged.coverage, receive_time_ms)
-
-    def _based_on(self, coverage: Coverage, receive_time_ms: int) -> None:
-        self._refresh = None
-        self._refresh_from_ms = receive_time_ms + REFRESH_AGAIN_MS
-        self._coverage = coverage
-        self._covered_mid = None
-        self.coverage_bps = (None, None)
-        self.snapshot_time_ms = receive_time_ms
-
-    def _published(
-        self, top: Top, update_id: int, receive_time_ms: int, event_time_ms: int, latency_ms: int | None
-    ) -> Book:
-        counters, oracle = self.counters, self.oracle
-        counters.books += 1
-        if self.event_time_ms is not None and event_time_ms < self.event_time_ms:
-            event_time_ms = self.hold_back(event_time_ms)
-        self.event_time_ms = self.last_book_time_ms = event_time_ms
-        bid_price, bid_qty, ask_price, ask_qty = top
-        bid_coverage_bps, ask_coverage_bps = self.coverage_bps
-        return Book(
-            venue=self.venue,
-            symbol=self.symbol,
-            event_time_ms=event_time_ms,
-            receive_time_ms=receive_time_ms,
-            update_id=update_id,
-            bid_price=bid_price,
-            bid_qty=bid_qty,
-            ask_price=ask_price,
-            ask_qty=ask_qty,
-            state=self.state,
-            cause=self.cause,
-            gaps=counters.gaps,
-            resyncs=counters.resyncs,
-            oracle_checks=oracle.checks,
-            oracle_mismatches=oracle.mismatches,
-            snapshot_age_ms=None if self.snapshot_time_ms is None else receive_time_ms - self.snapshot_time_ms,
-            bid_coverage_bps=bid_coverage_bps,
-            ask_coverage_bps=ask_coverage_bps,
-            latency_ms=latency_ms,
-        )
+        self.footing.stands_on(merged.coverage, merged.limit, receive_time_ms)
 
     def _refused(self, cause: GapCause, reason: str, next_first: Timed | None) -> list[Book]:
         self._lose(cause, reason)
@@ -465,7 +364,7 @@ class BookKeeper:
         self._following = False
         self._was_live = True
         self._snapshot_id = None
-        self._refresh = None
+        self.footing.refresh = None
         self.missing_updates = missing
         self._buffer.extend(self._waiting_in_order())
         self.oracle.forget()
@@ -476,8 +375,3 @@ class BookKeeper:
         left = self._waiting.close()
         self._waiting.open = still_open
         return left
-
-    def _settle(self, state: BookState, cause: GapCause | None, reason: str | None) -> None:
-        self.state, self.cause, self.reason = state, cause, reason
-        if cause is None:
-            self.missing_updates = None

@@ -27,6 +27,7 @@ class Merged:
     book: LocalBook
     coverage: Coverage
     snapshot_id: int
+    limit: int | None
 
 
 class Refresh:
@@ -75,7 +76,7 @@ class Refresh:
         book.replace(snapshot.bids, snapshot.asks)
         for diff in later:
             book.apply(diff.bids, diff.asks)
-        return Merged(book, Coverage.of(snapshot), last_id)
+        return Merged(book, Coverage.of(snapshot), last_id, snapshot.limit)
 
 
 def agree(ours: LocalBook, within: Coverage, theirs: LocalBook, levels: int) -> bool:

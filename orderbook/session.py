@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from orderbook.clock import LATENCY_BOUNDS_MS, ExchangeClock
+from orderbook.followed import Followed
 from orderbook.keeper import BookKeeper
-from orderbook.ledger import GapLedger, Standing
 from orderbook.market import BestQuote, DepthDiff, Execution, Market, MarketEvent, PartialBook, Snapshot
-from orderbook.messages import Book, BookState, DeadLetter, GapCause, Heartbeat, IngestMessage, Trade
-from orderbook.overlap import TradeIds
+from orderbook.messages import Book, DeadLetter, Heartbeat, IngestMessage, Trade
 from orderbook.pace import FLOOR_MS
 from orderbook.sequence import SequenceRules
 
@@ -35,7 +34,6 @@ BACK_MS: Final = 2000
 LEAST_SILENCE_MS: Final = 1000
 MOST_SILENCE_MS: Final = 30_000
 PAYLOAD_SHOWN: Final = 10_000
-TRADING: Final = "TRADING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +42,6 @@ class SnapshotWish:
 
     symbol: str
     priority: int
-
-
-class _Followed:
-    """One symbol of the session: its book, its trades, its ledger, and what was last said of it."""
-
-    __slots__ = ("announced", "keeper", "ledger", "status", "trades")
-
-    def __init__(self, keeper: BookKeeper) -> None:
-        self.keeper = keeper
-        self.ledger = GapLedger(keeper.venue, keeper.symbol)
-        self.trades = TradeIds()
-        self.announced: tuple[BookState, GapCause | None] | None = None
-        self.status = TRADING
 
 
 class IngestSession:
@@ -98,7 +83,7 @@ class IngestSession:
         self._venue = venue
         self._rules = SequenceRules(market)
         self._depth_levels = depth_levels
-        self._followed: dict[str, _Followed] = {symbol: self._following(symbol) for symbol in symbols}
+        self._followed: dict[str, Followed] = {symbol: self._following(symbol) for symbol in symbols}
         self._clock: Final = ExchangeClock()
         self._unreadable = 0
         self._exchange_clock_ms: int | None = None
@@ -158,12 +143,12 @@ class IngestSession:
         keeper = followed.keeper
         if isinstance(event, BestQuote):
             keeper.quote(event)
-            if (keeper.state, keeper.cause) != followed.announced:
+            if not followed.is_told:
                 messages += self._changed(followed, receive_time_ms)
         elif isinstance(event, DepthDiff):
             event_time_ms, latency_ms = self._timed(keeper, event.event_time_ms, receive_time_ms)
             books = keeper.diff(event, receive_time_ms, event_time_ms, latency_ms)
-            if (keeper.state, keeper.cause) == followed.announced:
+            if followed.is_told:
                 messages += books
             else:
                 messages += self._told(followed, books, receive_time_ms)
@@ -226,8 +211,7 @@ class IngestSession:
         messages = self.advance(receive_time_ms)
         self._overlapping = True
         for followed in self._followed.values():
-            followed.keeper.overlap_began()
-            followed.trades.overlap_began()
+            followed.overlap_began()
         return messages
 
     def overlap_ended(self, receive_time_ms: int) -> list[IngestMessage]:
@@ -257,13 +241,12 @@ class IngestSession:
         for symbol in removed:
             followed = self._followed.pop(symbol, None)
             if followed is not None:
-                messages += self._removed(followed, receive_time_ms)
+                messages += followed.removed(self._clock_now(receive_time_ms), receive_time_ms)
         for symbol in added:
             if symbol not in self._followed:
                 followed = self._followed[symbol] = self._following(symbol)
                 if self._overlapping:
-                    followed.keeper.overlap_began()
-                    followed.trades.overlap_began()
+                    followed.overlap_began()
                 messages += self._changed(followed, receive_time_ms)
         return messages
 
@@ -274,7 +257,7 @@ class IngestSession:
         if followed is not None:
             followed.status = status
             if followed.keeper.state == "stale":
-                followed.keeper.went_stale(*self._silence(followed, receive_time_ms))
+                followed.keeper.went_stale(*followed.silence(self.silent_ms(receive_time_ms)))
                 messages += self._changed(followed, receive_time_ms)
         return messages
 
@@ -300,7 +283,7 @@ class IngestSession:
             return []
         end_ms = self._exchange_clock_ms + beyond_ms
         beats = [
-            self._heartbeat(followed, followed.keeper.hold_back(end_ms), receive_time_ms)
+            followed.heartbeat(followed.keeper.hold_back(end_ms), receive_time_ms, self._clock, self._unreadable)
             for followed in self._followed.values()
         ]
         return [*beats, self._partition_clock(end_ms, receive_time_ms)]
@@ -313,8 +296,8 @@ class IngestSession:
             if followed.keeper.pace.last_ms is not None:
                 followed.keeper.pace.restarted(now_ms)
 
-    def _following(self, symbol: str) -> _Followed:
-        return _Followed(
+    def _following(self, symbol: str) -> Followed:
+        return Followed(
             BookKeeper(
                 venue=self._venue,
                 symbol=symbol,
@@ -332,7 +315,7 @@ class IngestSession:
             self._exchange_clock_ms = event_time_ms
         return event_time_ms, latency_ms
 
-    def _partial(self, followed: _Followed, partial: PartialBook, receive_time_ms: int) -> list[IngestMessage]:
+    def _partial(self, followed: Followed, partial: PartialBook, receive_time_ms: int) -> list[IngestMessage]:
         if partial.event_time_ms is None:
             event_time_ms, latency_ms = self._clock.believed(receive_time_ms), None
             if self._exchange_clock_ms is None or event_time_ms > self._exchange_clock_ms:
@@ -357,20 +340,9 @@ class IngestSession:
                 or now_ms - last_ms <= keeper.pace.limit_ms
             ):
                 continue
-            keeper.went_stale(*self._silence(followed, now_ms))
+            keeper.went_stale(*followed.silence(self.silent_ms(now_ms)))
             messages += self._changed(followed, now_ms)
         return messages
-
-    def _silence(self, followed: _Followed, now_ms: int) -> tuple[GapCause, str]:
-        """Return why a symbol is silent, as far as it can be told."""
-        keeper = followed.keeper
-        if followed.status != TRADING:
-            return "status", f"the exchange lists {keeper.symbol} as {followed.status}"
-        silent_ms = self.silent_ms(now_ms)
-        limit_ms = keeper.pace.limit_ms
-        if silent_ms > limit_ms // 2:
-            return "silent", f"the connection delivers nothing at all; {keeper.symbol} pauses at most {limit_ms} ms"
-        return "stale", f"no update for more than {limit_ms} ms while the connection delivers"
 
     def _beat(self, now_ms: int) -> list[IngestMessage]:
         beats: list[IngestMessage] = []
@@ -378,53 +350,27 @@ class IngestSession:
         for followed in self._followed.values():
             keeper = followed.keeper
             event_time_ms = clock_ms if keeper.event_time_ms is None else max(clock_ms, keeper.event_time_ms)
-            if followed.announced is None:
+            if followed.is_new:
                 beats += self._changed(followed, now_ms)
             else:
-                beats.append(self._heartbeat(followed, keeper.hold_back(event_time_ms), now_ms))
+                beats.append(followed.heartbeat(keeper.hold_back(event_time_ms), now_ms, self._clock, self._unreadable))
         return [*beats, self._partition_clock(clock_ms, now_ms)]
 
-    def _told(self, followed: _Followed, books: list[Book], now_ms: int) -> list[IngestMessage]:
+    def _told(self, followed: Followed, books: list[Book], now_ms: int) -> list[IngestMessage]:
         """The books and, where the state has changed, its heartbeat and the ledger's line: before books it explains."""
-        keeper = followed.keeper
-        if (keeper.state, keeper.cause) == followed.announced:
+        if followed.is_told:
             return list(books)
-        changes = self._changed(followed, now_ms, before=books)
-        return [*changes, *books] if keeper.follows else [*books, *changes]
+        if not followed.keeper.follows:
+            return [*books, *self._changed(followed, now_ms)]
+        if not books:
+            return self._changed(followed, now_ms)
+        return [*followed.began(books[0], now_ms, self._clock, self._unreadable), *books]
 
-    def _changed(self, followed: _Followed, now_ms: int, before: list[Book] | None = None) -> list[IngestMessage]:
+    def _changed(self, followed: Followed, now_ms: int) -> list[IngestMessage]:
         """A heartbeat at once where state or cause are not what the last one said, and the ledger's line."""
-        keeper = followed.keeper
-        if (keeper.state, keeper.cause) == followed.announced:
+        if followed.is_told:
             return []
-        first = before[0] if before and keeper.follows else None
-        if first is not None:
-            event_time_ms = first.event_time_ms
-        else:
-            event_time_ms = keeper.hold_back(
-                self._clock_now(now_ms) if keeper.event_time_ms is None else keeper.event_time_ms
-            )
-        messages: list[IngestMessage] = [self._heartbeat(followed, event_time_ms, now_ms)]
-        gap = followed.ledger.observe(
-            Standing(
-                event_time_ms=event_time_ms,
-                receive_time_ms=now_ms,
-                cause=keeper.cause,
-                reason=keeper.reason,
-                update_id=keeper.last_update_id if first is None else first.update_id,
-                missing_updates=keeper.missing_updates,
-            )
-        )
-        if gap is not None:
-            messages.append(gap)
-        return messages
-
-    def _removed(self, followed: _Followed, now_ms: int) -> list[IngestMessage]:
-        """The end of the stretch of a symbol that is followed no more: nobody will say when it is live again."""
-        clock_ms = self._clock_now(now_ms)
-        event_time_ms = max(clock_ms, followed.keeper.event_time_ms or clock_ms)
-        gap = followed.ledger.observe(Standing(event_time_ms, now_ms, cause=None, reason=None, update_id=None))
-        return [] if gap is None else [gap]
+        return [*followed.changed(self._clock_now(now_ms), now_ms, self._clock, self._unreadable)]
 
     def _clock_now(self, now_ms: int) -> int:
         """The exchange's time as far as it is safe to say that no event before it is still on its way."""
@@ -432,42 +378,6 @@ class IngestSession:
             return now_ms - SILENCE_MS
         silence_ms = now_ms - self._last_receive_ms - SILENCE_MS
         return self._exchange_clock_ms - CLOCK_SLACK_MS + max(0, silence_ms)
-
-    def _heartbeat(self, followed: _Followed, event_time_ms: int, receive_time_ms: int) -> Heartbeat:
-        keeper = followed.keeper
-        followed.announced = (keeper.state, keeper.cause)
-        counters, oracle = keeper.counters, keeper.oracle
-        bid_coverage_bps, ask_coverage_bps = keeper.coverage_bps
-        snapshot_ms = keeper.snapshot_time_ms
-        return Heartbeat(
-            venue=self._venue,
-            symbol=keeper.symbol,
-            event_time_ms=event_time_ms,
-            receive_time_ms=receive_time_ms,
-            update_id=keeper.last_update_id,
-            state=keeper.state,
-            cause=keeper.cause,
-            reason=keeper.reason,
-            books=counters.books,
-            gaps=counters.gaps,
-            resyncs=counters.resyncs,
-            backwards=counters.backwards,
-            crossed=counters.crossed,
-            impossible=counters.impossible,
-            repeated=counters.repeated + followed.trades.repeated,
-            refreshes=counters.refreshes,
-            oracle_checks=oracle.checks,
-            oracle_mismatches=oracle.mismatches,
-            held_back=counters.held_back,
-            unreadable=self._unreadable,
-            clock_jumps=self._clock.jumps,
-            snapshot_age_ms=None if snapshot_ms is None else receive_time_ms - snapshot_ms,
-            bid_coverage_bps=bid_coverage_bps,
-            ask_coverage_bps=ask_coverage_bps,
-            stale_after_ms=keeper.pace.limit_ms,
-            clock_offset_ms=self._clock.offset_ms,
-            latency_counts=list(keeper.latency_counts),
-        )
 
     def _partition_clock(self, event_time_ms: int, receive_time_ms: int) -> Heartbeat:
         return Heartbeat(

@@ -22,7 +22,8 @@ RESERVED_FROM_PRIORITY: Final = 2
 """Wishes of this priority and behind it leave `RESERVE` of the budget to those before it."""
 RESERVE: Final = 0.2
 SHALLOWER_WITHIN_MS: Final = 60_000
-"""Each snapshot of a symbol is a step shallower for every other one it had so lately."""
+SHALLOWER_BELOW: Final = 0.5
+"""With less than this share of the budget left, a lost book comes a step shallower for every snapshot it had lately."""
 RESERVE_WAIT_MS: Final = 1000
 
 Kind = Literal["snapshot", "status"]
@@ -68,9 +69,10 @@ class WishList:
 
     `depth_weights` is the weight of a depth request by its limit; snapshots ask for the deepest of these limits, at
     most `most_levels`, with which every snapshot that is wanted fits into what is left of the budget, and for the
-    shallowest where none does. So few symbols get deep books, and many symbols get their books soon. A symbol that
-    loses its book again and again gets it shallower each time within a minute, so that it does not use up what the
-    others need; and a fifth of the budget is kept for lost and first books: what only verifies further leaves it alone.
+    shallowest where none does. So few symbols get deep books, and many symbols get their books soon. Once half of the
+    budget is spent, a symbol that loses its book again and again gets it shallower each time within a minute, so that
+    it does not use up what the others need. A fifth of the budget is kept for lost and first books: what only verifies
+    further leaves it alone, and is as deep as the rest allows, since the deeper it is the longer it lasts.
     """
 
     def __init__(self, budget: WeightBudget, depth_weights: Mapping[int, int], most_levels: int) -> None:
@@ -115,7 +117,7 @@ class WishList:
         wait_ms = self._budget.wait_ms(weight, now_ms)
         if wait_ms:
             return wait_ms
-        if first.wish.priority >= RESERVED_FROM_PRIORITY and not self._beyond_reserve(weight, now_ms):
+        if weight > self._left_for(first.wish.priority, now_ms):
             return RESERVE_WAIT_MS
         self._budget.spend(weight, now_ms)
         key = (first.wish.kind, first.wish.symbol)
@@ -143,16 +145,21 @@ class WishList:
         """The exchange asked everybody to wait: the request is no fault of its symbol and keeps its place."""
         self._history.setdefault((request.kind, request.symbol), _History()).under_way = False
 
-    def _beyond_reserve(self, weight: int, now_ms: int) -> bool:
-        left = self._budget.left(now_ms)
-        return left - weight >= RESERVE * self._budget.share or left == self._budget.share
+    def _left_for(self, priority: int, now_ms: int) -> int:
+        """The weight that a wish of this priority may use. A budget below one request is nobody's reserve."""
+        left, share = self._budget.left(now_ms), self._budget.share
+        if priority < RESERVED_FROM_PRIORITY or left == share:
+            return left
+        return max(0, left - int(RESERVE * share))
 
     def _cost(self, wish: Wish, ready: list[_Pending], now_ms: int) -> tuple[int, int]:
         if wish.kind == "status":
             return 0, STATUS_WEIGHT
         snapshots = sum(1 for pending in ready if pending.wish.kind == "snapshot")
-        left = self._budget.left(now_ms)
+        left = self._left_for(wish.priority, now_ms)
         fitting = sum(1 for _, weight in self._depths if weight * snapshots <= left)
-        history = self._history.get((wish.kind, wish.symbol), _History())
-        lately = sum(1 for at_ms in history.fetched_ms if at_ms > now_ms - SHALLOWER_WITHIN_MS)
+        lately = 0
+        if wish.priority < RESERVED_FROM_PRIORITY and left < SHALLOWER_BELOW * self._budget.share:
+            history = self._history.get((wish.kind, wish.symbol), _History())
+            lately = sum(1 for at_ms in history.fetched_ms if at_ms > now_ms - SHALLOWER_WITHIN_MS)
         return self._depths[max(0, fitting - 1 - lately)]

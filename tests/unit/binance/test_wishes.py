@@ -53,14 +53,43 @@ def test_few_symbols_get_deep_books_and_many_get_shallow_ones() -> None:
     assert taken(capped, 0).limit == 500
 
 
-def test_a_book_that_is_lost_again_and_again_is_fetched_ever_shallower() -> None:
+def test_a_book_that_is_lost_again_and_again_is_fetched_shallower_once_half_of_the_budget_is_spent() -> None:
     wishes, limits = wish_list(), []
     for second in range(60):
         wishes.want("one", [snapshot("A", 0)])
         request = taken(wishes, second * 1_000)
         wishes.done(request, second * 1_000)
         limits.append(request.limit)
-    assert limits == [5000, 1000, 500] + [100] * 57
+    assert limits == [5000] * 7 + [100] * 53  # 3000 a minute, 250 each
+
+
+def test_each_step_shallower_is_one_more_snapshot_lately() -> None:
+    budget = WeightBudget(share=0.5)
+    wishes = WishList(budget, WEIGHTS, 5000)
+    budget.spend(1600, 0)
+    limits = []
+    for second in range(5):
+        wishes.want("one", [snapshot("A", 0), snapshot("B", second % 2)])
+        request = taken(wishes, second * 1_000)
+        wishes.done(request, second * 1_000)
+        limits.append(request.limit)
+        wishes.want("one", [])
+    assert limits == [5000, 1000, 500, 100, 100]
+
+
+def test_what_verifies_further_is_as_deep_as_the_rest_of_the_budget_allows() -> None:
+    budget = WeightBudget(share=0.5)
+    wishes = WishList(budget, WEIGHTS, 5000)
+    budget.spend(2000, 0)
+    limits = []
+    for second in range(4):
+        wishes.want("one", [snapshot("A", 2)])
+        request = taken(wishes, second * 1_000)
+        wishes.done(request, second * 1_000)
+        limits.append(request.limit)
+    assert limits == [5000, 1000, 1000, 1000]  # 400 above the reserve of 600: 250 and three times 50
+    wishes.want("one", [snapshot("A", 2), snapshot("B", 2)])
+    assert isinstance(wishes.next(10_000), int)
 
 
 def test_a_fifth_of_the_budget_is_kept_for_lost_and_first_books() -> None:

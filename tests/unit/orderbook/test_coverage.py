@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from orderbook.coverage import Coverage
-from orderbook.keeper import REFRESH_AGAIN_MS, BookKeeper
+from orderbook.footing import REST_MS_A_LEVEL
+from orderbook.keeper import BookKeeper
 from orderbook.market import Snapshot
 from orderbook.sequence import SequenceRules
 from tests.unit.orderbook.exchange import NaiveExchange
 
 DEPTH = 3
+RESTED_MS = 10 * REST_MS_A_LEVEL
+"""When a book on a snapshot of 10 levels may want a newer one."""
 
 
 def market_of(levels: int) -> NaiveExchange:
@@ -47,7 +50,7 @@ def test_a_book_says_how_far_each_side_is_verified() -> None:
 def test_near_the_edge_a_newer_snapshot_is_merged_while_books_go_on() -> None:
     exchange = market_of(50)
     keeper = following(exchange, 10)
-    now = 1000 + REFRESH_AGAIN_MS
+    now = 1000 + RESTED_MS
     states = []
     wanted_at = None
     for tick in range(7):  # the best bids leave one by one: the price travels towards the edge
@@ -83,11 +86,34 @@ def test_levels_beyond_the_snapshot_are_published_as_unverified() -> None:
     assert book.bid_coverage_bps < (1 - 96.0 / 98.5) * 10_000
 
 
+@pytest.mark.parametrize("limit", [10, 20])
+def test_near_the_edge_the_next_snapshot_waits_the_longer_the_deeper_the_last_one_was(limit: int) -> None:
+    exchange = market_of(50)
+    keeper = following(exchange, limit)
+    for tick in range(limit - 4):  # 4 are left on the bid side
+        keeper.diff(exchange.step([(tick, 0)], [], 1, 1000), 1000)
+    wanted = {}
+    for after_ms in (limit * 10 - 1, limit * 10):
+        assert keeper.diff(exchange.step([(49, after_ms)], [], 1, 1000), 1000 + after_ms)[0].state == "live"
+        wanted[after_ms] = keeper.wants_snapshot
+    assert wanted == {limit * 10 - 1: False, limit * 10: True}
+
+
+def test_beyond_the_edge_the_next_snapshot_is_wanted_at_once_and_first_of_all() -> None:
+    exchange = market_of(50)
+    keeper = following(exchange, 10)
+    wanted = []
+    for tick in range(8):
+        keeper.diff(exchange.step([(tick, 0)], [], 1, 1000), 1000)
+        wanted.append((keeper.state, keeper.wants_snapshot, keeper.snapshot_priority))
+    assert wanted == [("live", False, 2)] * 7 + [("unverified", True, 0)]
+
+
 def test_a_snapshot_ahead_of_the_book_waits_and_one_from_before_the_wish_is_not_used() -> None:
     exchange = market_of(50)
     old = exchange.snapshot(10)
     keeper = following(exchange, 10)
-    now = 1000 + REFRESH_AGAIN_MS
+    now = 1000 + RESTED_MS
     for tick in range(6):
         keeper.diff(exchange.step([(tick, 0)], [], 1, now), now)
     assert keeper.wants_snapshot
@@ -104,7 +130,7 @@ def test_a_snapshot_ahead_of_the_book_waits_and_one_from_before_the_wish_is_not_
 def test_a_newer_snapshot_that_the_book_never_reaches_is_asked_for_again() -> None:
     exchange = market_of(50)
     keeper = following(exchange, 10)
-    now = 1000 + REFRESH_AGAIN_MS
+    now = 1000 + RESTED_MS
     for tick in range(6):
         keeper.diff(exchange.step([(tick, 0)], [], 1, now), now)
     good = exchange.snapshot(10)
@@ -130,7 +156,7 @@ def test_a_receive_clock_that_went_back_keeps_no_book_from_being_verified() -> N
 def test_a_snapshot_that_contradicts_the_book_is_a_mismatch() -> None:
     exchange = market_of(50)
     keeper = following(exchange, 10)
-    now = 1000 + REFRESH_AGAIN_MS
+    now = 1000 + RESTED_MS
     for tick in range(6):
         keeper.diff(exchange.step([(tick, 0)], [], 1, now), now)
     truth = exchange.snapshot(10)
