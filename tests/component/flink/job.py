@@ -95,7 +95,7 @@ class Job:
 
     def produce(self, records: list[Record]) -> None:
         """Write records to topic raw; returns when the broker has them."""
-        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5})
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5, "enable.idempotence": True})
         for record in records:
             producer.produce(self.topics.raw, record.value, key=record.key, partition=record.partition)
         assert producer.flush(30) == 0
