@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orderbook.alerts import AlertRules
+from orderbook.alerts import built_in_rules
+from orderbook.alerts.rules import EXTREME_IMBALANCE
 from orderbook.errors import ServiceUnavailable
 from panel_app.episodes import KEPT_EPISODES, Episode, EpisodeBook, episode_of
 from panel_app.faults import Fault, Outage, faults_of
@@ -82,7 +83,7 @@ class Live:
         self._clock_ms = clock_ms
         self._started_ms = clock_ms()
         self._following = following(settings)
-        self._markets = Markets(AlertRules.of_settings(settings).imbalance)
+        self._markets = Markets(built_in_rules(settings).rule(EXTREME_IMBALANCE).terms.thresholds)
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._episodes = EpisodeBook()

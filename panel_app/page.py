@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import panel as pn
 
-from orderbook.alerts import AlertRules
+from orderbook.alerts import built_in_rules
+from orderbook.alerts.rules import EXTREME_IMBALANCE
 from panel_app import rows
 from panel_app.proof import proof_of
 from panel_app.session import SPANS_MINUTES, Session
@@ -30,7 +31,7 @@ class Page:
     """One session's page: its parts, and the one periodic callback that refreshes them from the shared snapshot."""
 
     def __init__(self, settings: Settings, live: Live) -> None:
-        thresholds = AlertRules.of_settings(settings).imbalance
+        thresholds = built_in_rules(settings).rule(EXTREME_IMBALANCE).terms.thresholds
         self._settings = settings
         self._live = live
         self._thresholds = thresholds

@@ -51,6 +51,7 @@ def test_an_empty_database_gets_tables_with_the_catalogue_s_columns(connection: 
         "0002_orderbook_metrics_hypertable.sql": "skipped",
         "0003_orderbook_alerts.sql": "applied",
         "0004_dashboard_summary.sql": "applied",
+        "0005_orderbook_alerts_context.sql": "applied",
     }
     columns = connection.execute(
         "SELECT attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) FROM pg_attribute "

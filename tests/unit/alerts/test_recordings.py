@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
+from orderbook.alerts import AlertRecord, SymbolAlerts, built_in_rules, observe
 from orderbook.messages import Alert
 from orderbook.settings import Settings
 from tests.recordings import BTC, ETH, USDM_BTC, lines
@@ -53,13 +53,14 @@ def imbalances(names: tuple[str, ...]) -> Iterator[tuple[int, float]]:
     ],
 )
 def test_episodes_of_extreme_imbalance(names: tuple[str, ...], updates: int, episodes: int, flips: int) -> None:
-    rules = AlertRules.of_settings(Settings(_env_file=None))
+    rules = built_in_rules(Settings(_env_file=None))
     standing = SymbolAlerts()
     alerts: list[Alert] = []
     seen = 0
     for event_time_ms, imbalance in imbalances(names):
         seen += 1
-        standing, steps = observe(standing, AlertRecord("binance", "BTCUSDT", event_time_ms, imbalance), rules)
+        values = tuple(imbalance if name == "imbalance_ratio" else None for name in rules.values)
+        standing, steps = observe(standing, AlertRecord("binance", "BTCUSDT", event_time_ms, values), rules)
         alerts.extend(steps)
     assert seen == updates
     extreme = [alert for alert in alerts if alert.rule == "extreme_imbalance"]
