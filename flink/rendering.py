@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from flink.watching import alert_values
-from orderbook.alerts import AlertRules, built_in_rules
+from orderbook.alerts import AlertRules
 from orderbook.errors import SettingsError
 from orderbook.messages import SCHEMA_VERSION, Alert, Metrics, Window
 from orderbook.metrics import METRICS, WINDOW_STATISTICS
 from orderbook.topics import Topics
+from runtime.alert_rules import rules_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,9 +87,9 @@ class JobSql:
 def render(settings: Settings) -> JobSql:
     """Return the job's SQL under `settings`.
 
-    Raises SettingsError where a text would break out of its SQL literal.
+    Raises SettingsError where a text would break out of its SQL literal, and for an alert rule that is refused.
     """
-    rules = built_in_rules(settings)
+    rules = rules_in_force(settings)
     values = _values(settings, rules)
     statements = {name: _statement(name, values) for name in STATEMENTS}
     return JobSql(statements, rules)
