@@ -15,12 +15,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from local_stack.kafka import EmbeddedKafka
-from orderbook.alerts import AlertRecord, SymbolAlerts, built_in_rules, observe
+from orderbook.alerts import AlertRecord, SymbolAlerts, observe
 from orderbook.messages import Alert, Metrics, Window, decode_alert, decode_metrics, decode_window
 from orderbook.metrics import WINDOW_COLUMNS
 from orderbook.settings import Settings
+from runtime.alert_rules import rules_in_force
 from tests.component.flink import oracle
-from tests.component.flink.job import FINISH_WITHIN_S, START_WITHIN_S, Job, wait_until
+from tests.component.flink.job import FINISH_WITHIN_S, RULES_FILE, START_WITHIN_S, Job, wait_until
 from tests.component.flink.market import QUIET, Record, records
 
 pytestmark = [pytest.mark.component, pytest.mark.pipeline, pytest.mark.timeout(1200)]
@@ -42,7 +43,7 @@ class Expected:
 def expected() -> Expected:
     market = records()
     metrics = oracle.metrics(market)
-    rules = built_in_rules(Settings(_env_file=None))
+    rules = rules_in_force(Settings(_env_file=None, alert_rules_file=RULES_FILE))
     standing: dict[str, SymbolAlerts] = defaultdict(SymbolAlerts)
     alerts: list[Alert] = []
     for moment in oracle.moments(market, metrics):
@@ -134,9 +135,13 @@ def test_alerts_equal_the_rule_over_every_record(undisturbed: tuple[Job, Outputs
         ("liquidity_drop", "FIRING"),
         ("feed_gap", "FIRING"),
         ("feed_gap", "RESOLVED"),
+        ("thin_touch", "FIRING"),
         ("spread_widening", "FIRING"),
     }, "the market makes every kind of step"
-    quiet = [alert.status for alert in expected.alerts if alert.symbol == QUIET]
+    of_file = {(alert.symbol, alert.severity) for alert in expected.alerts if alert.rule == "weighted_pressure"}
+    assert of_file >= {("BTCUSDT", "medium"), ("ETHUSDT", "high")}
+    assert of_file.isdisjoint({("SOLUSDT", "medium"), ("BTCUSDT", "high")}), "by symbol"
+    quiet = [a.status for a in expected.alerts if (a.symbol, a.rule) == (QUIET, "extreme_imbalance")]
     assert quiet == ["FIRING", "RECOVERING", "RESOLVED"], "heartbeats alone fire and resolve"
 
 
