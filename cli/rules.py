@@ -35,7 +35,7 @@ def rules(
 
 def _rules(shown: AlertRules) -> Table:
     table = Table(
-        *("rule", "symbols", "watches", "medium", "high", "release", "hold", "hold-off", "doubt"),
+        *("rule", "symbols", "watches", "medium", "high", "release", "hold", "hold-off", "doubt", "rarer than"),
         box=None,
         header_style="bold",
         pad_edge=False,
@@ -57,7 +57,8 @@ def _terms(terms: Terms) -> tuple[str, ...]:
     limits = terms.thresholds
     high = "never" if limits.high in {float("inf"), float("-inf")} else f"{limits.high:g}"
     times = (limits.hold_ms, limits.hold_off_ms, limits.suppression_limit_ms)
-    return f"{limits.medium:g}", high, f"{limits.release:g}", *(f"{time_ms / 1000:g} s" for time_ms in times)
+    share = "" if terms.rarer_than is None else f"{100 * terms.rarer_than:g} %"
+    return f"{limits.medium:g}", high, f"{limits.release:g}", *(f"{time_ms / 1000:g} s" for time_ms in times), share
 
 
 def _metrics() -> Table:

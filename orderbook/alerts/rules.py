@@ -25,10 +25,14 @@ ORACLE_MISMATCH: Final = "oracle_mismatch"
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What of a rule may differ by symbol. `thresholds` are in the value's own unit and sign."""
+    """What of a rule may differ by symbol. `thresholds` are in the value's own unit and sign.
+
+    With `rarer_than` they move outwards until the value passed medium for at most this share of the symbol's past day.
+    """
 
     thresholds: Thresholds
     enabled: bool = True
+    rarer_than: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class Slot:
     told_sign: float
     thresholds: Thresholds
     enabled: bool
+    rarer_than: float | None = None
     flips: tuple[str, ...] = ()
 
 
@@ -105,6 +110,12 @@ class AlertRules:
         """The values of a book that the alerts need, each once: `AlertRecord.values` has them in this order."""
         watched = (rule.value for rule in self.rules if not rule.of_feed)
         return tuple(dict.fromkeys((*CONTEXT, *watched)))
+
+    @cached_property
+    def adapt(self) -> bool:
+        """Whether any thresholds follow their symbol's past."""
+        every = (terms for rule in self.rules for terms in (rule.terms, *dict(rule.by_symbol).values()))
+        return any(terms.rarer_than is not None for terms in every)
 
     def rule(self, name: str) -> Rule:
         """Return the rule of that name; raises KeyError where there is none."""
@@ -123,8 +134,8 @@ class AlertRules:
 
         def slot(side: Side | None, sign: float, told_sign: float = 1.0, *, flips: tuple[str, ...] = ()) -> Slot:
             thresholds = terms.thresholds.mirrored() if rule.direction == "below" else terms.thresholds
-            enabled = terms.enabled
-            return Slot(rule.name, rule.value, side, position, sign, told_sign, thresholds, enabled, flips)
+            place = (rule.name, rule.value, side, position, sign, told_sign)
+            return Slot(*place, thresholds, terms.enabled, terms.rarer_than, flips)
 
         if rule.direction == "above":
             return (slot(None, 1.0),)

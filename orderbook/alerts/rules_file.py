@@ -22,6 +22,7 @@ NAME_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LONGEST_MS: Final = 86_400_000
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Milliseconds = Annotated[int, Field(ge=0, le=LONGEST_MS)]
 
 
@@ -37,11 +38,12 @@ class TermsEntry(BaseModel):
     hold_ms: Milliseconds | None = None
     hold_off_ms: Milliseconds | None = None
     suppression_limit_ms: Milliseconds | None = None
+    rarer_than: Share | None = None
 
     @property
     def of_thresholds(self) -> set[str]:
         """The keys that are given and make thresholds."""
-        return self.model_fields_set & set(TermsEntry.model_fields) - {"enabled"}
+        return self.model_fields_set & set(TermsEntry.model_fields) - {"enabled", "rarer_than"}
 
 
 class RuleEntry(TermsEntry):
@@ -167,8 +169,9 @@ class _Reader:
 
 def _switched(flip: FlipRule, entry: RuleEntry, path: Path) -> FlipRule:
     for at, terms in ((path, entry), *(((*path, "symbols", symbol), one) for symbol, one in entry.symbols.items())):
-        if terms.of_thresholds:
-            key = min(terms.of_thresholds)
+        said = set(TermsEntry.model_fields) & terms.model_fields_set - {"enabled"}
+        if said:
+            key = min(said)
             raise Refused((*at, key), f"{flip.name} takes its {key} from {flip.of}: only `enabled` may be said here")
     enabled = flip.enabled if entry.enabled is None else entry.enabled
     by_symbol = {symbol: enabled if one.enabled is None else one.enabled for symbol, one in entry.symbols.items()}
@@ -177,11 +180,11 @@ def _switched(flip: FlipRule, entry: RuleEntry, path: Path) -> FlipRule:
 
 def _with_terms(rule: Rule, entry: RuleEntry, path: Path) -> Rule:
     terms = _changed(rule.terms, entry)
-    _check(rule, terms.thresholds, entry, path)
+    _check(rule, terms, entry, path)
     by_symbol: dict[str, Terms] = {}
     for symbol, one in entry.symbols.items():
         by_symbol[symbol] = _changed(terms, one)
-        _check(rule, by_symbol[symbol].thresholds, one, (*path, "symbols", symbol))
+        _check(rule, by_symbol[symbol], one, (*path, "symbols", symbol))
     return Rule(rule.name, rule.value, rule.direction, terms, tuple(sorted(by_symbol.items())))
 
 
@@ -190,12 +193,13 @@ def _changed(terms: Terms, entry: TermsEntry) -> Terms:
     enabled = terms.enabled if entry.enabled is None else entry.enabled
     thresholds = terms.thresholds
     merged = {key: getattr(thresholds, key) for key in Thresholds.__dataclass_fields__} | given
-    return Terms(Thresholds(**merged), enabled)
+    rarer_than = terms.rarer_than if entry.rarer_than is None else entry.rarer_than
+    return Terms(Thresholds(**merged), enabled, rarer_than)
 
 
-def _check(rule: Rule, thresholds: Thresholds, entry: TermsEntry, path: Path) -> None:
+def _check(rule: Rule, terms: Terms, entry: TermsEntry, path: Path) -> None:
     """Refuse thresholds that are out of order, or that no value can pass."""
-    value, direction = rule.value, rule.direction
+    value, direction, thresholds = rule.value, rule.direction, terms.thresholds
     medium, high, release = thresholds.medium, thresholds.high, thresholds.release
     small = direction == "below"
     if not (release > medium if small else release < medium):
@@ -216,6 +220,9 @@ def _check(rule: Rule, thresholds: Thresholds, entry: TermsEntry, path: Path) ->
     leaves = (top is None or release < top) if small else (least is None or release > least)
     if not leaves:
         raise Refused((*path, "release"), f"release {release:g} is never passed: {value} lies in {_range(low, top)}")
+    if terms.rarer_than is not None and (rule.of_feed or min(medium, high, release) <= 0):
+        why = "holds for values of a book with thresholds above 0"
+        raise Refused((*path, "rarer_than"), f"rarer_than {why}, which {rule.name} has not")
 
 
 def _range(low: float | None, high: float | None) -> str:

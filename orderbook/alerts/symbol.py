@@ -10,6 +10,7 @@ import msgspec
 from orderbook.alerts.context import Trail, keep, onset_context
 from orderbook.alerts.episode import INACTIVE, Episode, Step, advance, doubt
 from orderbook.alerts.feed import Stretch, doubt_of, follow
+from orderbook.alerts.habit import Habit, adapted
 from orderbook.messages import Alert
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class SymbolAlerts(msgspec.Struct, frozen=True, array_like=True):
     episodes: tuple[Episode | None, ...] = ()
     stretch: Stretch | None = None
     trail: Trail = ()
+    habits: dict[int, Habit] = {}
 
 
 def observe(standing: SymbolAlerts, record: AlertRecord, rules: AlertRules) -> tuple[SymbolAlerts, tuple[Alert, ...]]:
@@ -36,7 +38,9 @@ def observe(standing: SymbolAlerts, record: AlertRecord, rules: AlertRules) -> t
     Records come in the symbol's order, their event times never going back. Every time limit is compared with the
     records' own times, so equal records give equal alerts, ids included, at any speed.
     """
-    slots = rules.slots(record.symbol)
+    slots, habits = rules.slots(record.symbol), standing.habits
+    if rules.adapt:
+        habits, slots = adapted(habits, slots, record)
     before = standing.episodes or (None,) * len(slots)
     stretch = follow(standing.stretch, record)
     after: list[Episode | None] = []
@@ -53,7 +57,7 @@ def observe(standing: SymbolAlerts, record: AlertRecord, rules: AlertRules) -> t
             after[bid] = _opposed(before[bid], after[bid], opponent=after[ask])
             after[ask] = _opposed(before[ask], after[ask], opponent=after[bid])
     alerts = tuple(_alerts(slots, after, told, record)) if any(told) else ()
-    return SymbolAlerts(tuple(after), stretch, keep(standing.trail, record)), alerts
+    return SymbolAlerts(tuple(after), stretch, keep(standing.trail, record), habits), alerts
 
 
 def alert_id(venue: str, symbol: str, rule: str, side: Side | None, onset_time_ms: int) -> str:

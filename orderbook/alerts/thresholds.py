@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ class Thresholds:
         """Return the value that makes an alert of this severity."""
         return self.high if severity == "high" else self.medium
 
+    def times(self, factor: float) -> Thresholds:
+        """Return the same times with every value times `factor`, which is at least 0."""
+        return replace(self, medium=self.medium * factor, high=self.high * factor, release=self.release * factor)
+
     def mirrored(self) -> Thresholds:
         """Return the same thresholds for the value with its sign turned."""
-        return Thresholds(
-            -self.medium, -self.high, -self.release, self.hold_ms, self.hold_off_ms, self.suppression_limit_ms
-        )
+        return replace(self, medium=-self.medium, high=-self.high, release=-self.release)

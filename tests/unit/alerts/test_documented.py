@@ -19,7 +19,7 @@ SETTINGS = Settings(_env_file=None)
 def test_the_example_is_a_file_of_rules() -> None:
     [example] = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
     rules = read_rules(example, "docs/alerts.md", built_in_rules(SETTINGS), SETTINGS)
-    assert [rule.name for rule in rules.rules[-2:]] == ["weighted_pressure", "thin_touch"]
+    assert [rule.name for rule in rules.rules[-3:]] == ["weighted_pressure", "thin_touch", "wide_for_this_symbol"]
     assert rules.rule("extreme_imbalance").terms_for("BTCUSDT").thresholds.medium == 0.6
     assert [(flip.name, flip.of, flip.enabled) for flip in rules.flips] == [
         ("imbalance_flip", "extreme_imbalance", False),
