@@ -244,6 +244,15 @@ def test_the_first_step_tells_the_book_at_the_onset_and_the_one_before() -> None
     assert context["mid_move_bps"] == pytest.approx(100.0)
 
 
+def test_each_episode_tells_its_own_onset_once() -> None:
+    again = [book(0, 0.6), book(3000, 0.6), book(4000, 0.1), book(5000, 0.65), untrusted(6000)]
+    alerts = run([*again, book(26_000, 0.8), book(29_000, 0.8)])
+    assert [(a.status, msgspec.json.decode(a.context)["imbalance_ratio"] if a.context else None) for a in alerts] == [
+        *(("FIRING", 0.6), ("RECOVERING", None), ("FIRING", None), ("SUPPRESSED", None)),
+        *(("RESOLVED", None), ("FIRING", 0.8)),
+    ]
+
+
 def test_nothing_from_before_a_gap_is_told_as_what_led_to_an_alert() -> None:
     alerts = run([book(0, 0.1), untrusted(500), book(1000, 0.6), book(4000, 0.6)])
     assert "before" not in msgspec.json.decode(alerts[-1].context or "")
