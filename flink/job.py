@@ -10,11 +10,13 @@ from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironme
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
-from flink.alert_function import RECORD_TYPE, ROW_TYPE, AlertFunction
+from flink.alert_function import ROW_TYPE, AlertFunction, record_type
 from flink.rendering import alert_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pyflink.common.typeinfo import RowTypeInfo
 
     from flink.rendering import JobSql
     from orderbook.settings import Settings
@@ -76,7 +78,8 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
         tables.execute_sql(statements[view])
 
     alert_records = tables.to_data_stream(tables.sql_query(statements["alert_records"]))
-    steps = keyed_by_first_field(alert_records).process(AlertFunction(sql.rules), ROW_TYPE).uid("alerts").name("alerts")
+    keyed = keyed_by_first_field(alert_records, record_type(sql.rules))
+    steps = keyed.process(AlertFunction(sql.rules), ROW_TYPE).uid("alerts").name("alerts")
     alert_schema = Schema.new_builder()
     for column in alert_columns():
         alert_schema.column(column.name, column.sql_type)
@@ -89,16 +92,16 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     outputs.attach_as_datastream()
 
 
-def keyed_by_first_field(stream: DataStream) -> KeyedStream:
+def keyed_by_first_field(stream: DataStream, record: RowTypeInfo) -> KeyedStream:
     """Return rows of (key, record) keyed by their first field, a STRING; what follows is given the record alone.
 
     `DataStream.key_by` would send every row to Python and back for its key, as dear as the alerts themselves
     (docs/decisions/0003-every-record-to-the-alerts.md). It makes of each row the pair that the SQL makes here.
     """
     java_stream = stream._j_data_stream  # noqa: SLF001 - as key_by does
-    pair_type = Types.ROW([Types.STRING(), RECORD_TYPE])
+    pair_type = Types.ROW([Types.STRING(), record])
     # The same rows under the kind of type that Python operators take.
     java_stream.getTransformation().setOutputType(pair_type.get_java_type_info())
     key_type = Types.ROW([Types.STRING()])
     keyed = java_stream.keyBy(get_gateway().jvm.KeyByKeySelector(), key_type.get_java_type_info())
-    return KeyedStream(keyed, RECORD_TYPE, stream)
+    return KeyedStream(keyed, record, stream)

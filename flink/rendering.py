@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from orderbook.alerts import BASELINE_WARM_UP_BOOKS, AlertRules
+from flink.watching import alert_values
+from orderbook.alerts import AlertRules
 from orderbook.errors import SettingsError
 from orderbook.messages import SCHEMA_VERSION, Alert, Metrics, Window
 from orderbook.metrics import METRICS, WINDOW_STATISTICS
 from orderbook.topics import Topics
+from runtime.alert_rules import rules_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,11 +87,12 @@ class JobSql:
 def render(settings: Settings) -> JobSql:
     """Return the job's SQL under `settings`.
 
-    Raises SettingsError where a text would break out of its SQL literal.
+    Raises SettingsError where a text would break out of its SQL literal, and for an alert rule that is refused.
     """
-    values = _values(settings)
+    rules = rules_in_force(settings)
+    values = _values(settings, rules)
     statements = {name: _statement(name, values) for name in STATEMENTS}
-    return JobSql(statements, AlertRules.of_settings(settings))
+    return JobSql(statements, rules)
 
 
 def alert_columns() -> tuple[Column, ...]:
@@ -102,7 +105,7 @@ def _statement(name: str, values: dict[str, str]) -> str:
     return Template(text).substitute(values).strip()
 
 
-def _values(settings: Settings) -> dict[str, str]:
+def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
     topics = Topics(settings.topic_prefix)
     quantities = _quantities(settings.calculate_depth)
     baseline = settings.spread_baseline_updates
@@ -120,7 +123,7 @@ def _values(settings: Settings) -> dict[str, str]:
         "quantity_columns": _listed(quantities),
         "metric_expressions": _listed(f"{metric.sql} AS {metric.name}" for metric in METRICS),
         "baseline_preceding": str(baseline - 1),
-        "warm_up_books": str(min(BASELINE_WARM_UP_BOOKS, baseline)),
+        "alert_values": _listed(alert_values(rules, baseline_books=baseline)),
         "metrics_columns": _declared(_columns(Metrics)),
         "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),
         "processed_columns": _declared((*_window_head(), *(Column(name, "DOUBLE") for name in _STATISTICS))),

@@ -58,7 +58,7 @@ GapCause = Literal[
 | partial | a partial-depth stream: whole books without a sequence |
 """
 Aggressor = Literal["buy", "sell"]
-AlertStatus = Literal["FIRING", "ESCALATED", "RECOVERING", "RESOLVED", "SUPPRESSED", "MATCHED"]
+AlertStatus = Literal["FIRING", "ESCALATED", "RECOVERING", "RESOLVED", "SUPPRESSED", "NODATA", "MATCHED"]
 Severity = Literal["medium", "high"]
 
 
@@ -192,7 +192,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="al
     `alert_id` is the same for every step of an episode and for every replay; `step` counts from 0 within it.
     `onset_time_ms` is when the condition began, `event_time_ms` the record that made this step. `side` is the side
     that presses (`bid`, `ask`) or null where a rule has none. `value` is the rule's quantity at this step, `peak` its
-    largest since the onset, both signed positive for the side. MATCHED is a happening without a duration.
+    worst since the onset, both signed positive for the side. MATCHED is a happening without a duration. `context`, on
+    the first step of an episode that began with a book, is a JSON object about that onset (`orderbook.alerts.context`).
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -210,6 +211,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="al
     peak: float
     threshold: float
     reason: str | None = None
+    context: str | None = None
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ CREATE TEMPORARY TABLE raw_records (
   ask_price ARRAY<DOUBLE>,
   ask_qty ARRAY<DOUBLE>,
   `state` STRING,
+  cause STRING,
   reason STRING,
   kafka_partition INT METADATA FROM 'partition' VIRTUAL,
   kafka_offset BIGINT METADATA FROM 'offset' VIRTUAL,

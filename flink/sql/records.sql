@@ -1,7 +1,7 @@
 -- Every readable record of a symbol, one scan for the whole job. A book carries its quantities, all null where a side is
 -- empty; a level that is missing counts as 0. A heartbeat has none of them: it says the time and the state.
 -- `heartbeat_before` is the offset of the symbol's last heartbeat up to the record: the two kinds part ways here, since
--- only books count in the mean of the spread, and the alerts put them together again with it (flink.ordering).
+-- only books count in the rolling means, and the alerts put them together again with it (flink.ordering).
 WITH ordered AS (
   SELECT *,
     MAX(CASE WHEN record_type = 'heartbeat' THEN kafka_offset END)
@@ -9,7 +9,7 @@ WITH ordered AS (
   FROM (
     SELECT
       `type` AS record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id,
-      `state` AS book_state, reason,
+      `state` AS book_state, cause, reason,
       $quantity_expressions,
       event_time, PROCTIME() AS arrival
     FROM raw_records
@@ -18,10 +18,12 @@ WITH ordered AS (
 )
 SELECT
   record_type, venue, symbol, kafka_offset, heartbeat_before, event_time_ms, receive_time_ms, update_id,
-  book_state, reason,
+  book_state, cause, reason,
   $quantity_columns,
   AVG(best_ask - best_bid) OVER baseline AS spread_baseline,
-  COUNT(best_ask - best_bid) OVER baseline AS spread_baseline_books,
+  AVG(bid_depth) OVER baseline AS bid_depth_baseline,
+  AVG(ask_depth) OVER baseline AS ask_depth_baseline,
+  COUNT(best_ask - best_bid) OVER baseline AS baseline_books,
   event_time
 FROM ordered
 WHERE record_type = 'book'
@@ -29,8 +31,10 @@ WINDOW baseline AS (PARTITION BY symbol ORDER BY arrival ROWS BETWEEN $baseline_
 UNION ALL
 SELECT
   record_type, venue, symbol, kafka_offset, heartbeat_before, event_time_ms, receive_time_ms, update_id,
-  book_state, reason,
+  book_state, cause, reason,
   $quantity_columns,
+  CAST(NULL AS DOUBLE),
+  CAST(NULL AS DOUBLE),
   CAST(NULL AS DOUBLE),
   CAST(NULL AS BIGINT),
   event_time

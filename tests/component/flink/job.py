@@ -23,6 +23,7 @@ from tests.component.flink.market import DEPTH, PARTITIONS, Record
 START_WITHIN_S = 240.0
 FINISH_WITHIN_S = 180.0
 REPOSITORY = Path(__file__).resolve().parents[3]
+RULES_FILE = Path(__file__).with_name("rules.yaml")
 
 
 def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> None:
@@ -51,6 +52,7 @@ class Job:
             "CALCULATE_DEPTH": str(DEPTH),
             "DEPTH_LEVELS": "6",
             "SPREAD_BASELINE_UPDATES": "150",
+            "ALERT_RULES_FILE": str(RULES_FILE),
             "CHECKPOINT_INTERVAL_MS": "1000",
             "STATE_DIR": str(folder / "state"),
             "ORDERBOOK_READY_FILE": str(self._ready),

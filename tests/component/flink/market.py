@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from orderbook.messages import Book, BookState, Heartbeat, RawMessage, encode
+from orderbook.messages import Book, BookState, GapCause, Heartbeat, RawMessage, encode
 from orderbook.topics import partition_of, uncovered_partitions
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -54,7 +54,13 @@ def book(
     )
 
 
-def heartbeat(symbol: str, time_ms: int, state: BookState = "live", reason: str | None = None) -> Heartbeat:
+def heartbeat(
+    symbol: str,
+    time_ms: int,
+    state: BookState = "live",
+    reason: str | None = None,
+    cause: GapCause | None = None,
+) -> Heartbeat:
     return Heartbeat(
         venue="simulator",
         symbol=symbol,
@@ -62,6 +68,7 @@ def heartbeat(symbol: str, time_ms: int, state: BookState = "live", reason: str 
         receive_time_ms=time_ms + 3,
         update_id=None,
         state=state,
+        cause=cause,
         reason=reason,
         books=0,
         gaps=0,
@@ -85,7 +92,9 @@ def _lively(symbol: str) -> list[RawMessage]:
         while next_beat <= time_ms:
             known = next_beat not in mistrusted
             messages.append(
-                heartbeat(symbol, next_beat) if known else heartbeat(symbol, next_beat, "resyncing", "sequence gap")
+                heartbeat(symbol, next_beat)
+                if known
+                else heartbeat(symbol, next_beat, "resyncing", "sequence gap", "gap")
             )
             next_beat += 1000
         if time_ms not in mistrusted:

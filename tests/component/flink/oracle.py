@@ -12,18 +12,19 @@ from tests.component.flink.market import DEPTH, Record
 BASELINE_UPDATES = 150
 WARM_UP = 100
 KEY = ("symbol", "update_id")
+SIDES = ("bid", "ask")
 METRICS = ("imbalance_ratio", "weighted_imbalance", "vtob_ratio", "spread", "spread_bps", "mid")
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One readable record of a symbol, as its alerts should see it."""
+    """One readable record of a symbol, as its alerts should see it; `values` is empty for a heartbeat."""
 
     symbol: str
     event_time_ms: int
-    imbalance: float | None
-    spread_ratio: float | None
+    values: dict[str, float | None]
     untrusted: str | None
+    cause: str | None
 
 
 def _levels(column: str) -> pl.Expr:
@@ -69,7 +70,11 @@ def metrics(records: list[Record]) -> pl.DataFrame:
     )
     rolling = pl.col("spread").rolling_mean(BASELINE_UPDATES, min_samples=1).over("symbol")
     counted = pl.col("spread").is_not_null().cast(pl.Int64).rolling_sum(BASELINE_UPDATES, min_samples=1).over("symbol")
-    return frame.with_columns(spread_baseline=rolling, baseline_books=counted).drop(
+    usual = {
+        f"{side}_depth_baseline": pl.col(f"{side}_depth").rolling_mean(BASELINE_UPDATES, min_samples=1).over("symbol")
+        for side in SIDES
+    }
+    return frame.with_columns(spread_baseline=rolling, baseline_books=counted, **usual).drop(
         "bid_price", "bid_qty", "ask_price", "ask_qty"
     )
 
@@ -99,10 +104,14 @@ def windows(books: pl.DataFrame) -> pl.DataFrame:
 
 def moments(records: list[Record], books: pl.DataFrame) -> list[Moment]:
     """Every record of a symbol as the alerts see it, in the order of its partition."""
+    ratios = {
+        "spread_ratio": pl.col("spread") / pl.col("spread_baseline"),
+        "depth_ratio": pl.min_horizontal(pl.col(f"{side}_depth") / pl.col(f"{side}_depth_baseline") for side in SIDES),
+    }
     measured = {
         (row["symbol"], row["update_id"]): row
         for row in books.with_columns(
-            ratio=pl.when(pl.col("baseline_books") >= WARM_UP).then(pl.col("spread") / pl.col("spread_baseline"))
+            pl.when(pl.col("baseline_books") >= WARM_UP).then(ratio).alias(name) for name, ratio in ratios.items()
         ).iter_rows(named=True)
     }
     seen: list[Moment] = []
@@ -110,16 +119,9 @@ def moments(records: list[Record], books: pl.DataFrame) -> list[Moment]:
         message = record.message
         if isinstance(message, Book):
             row = measured[message.symbol, message.update_id]
-            seen.append(
-                Moment(
-                    message.symbol,
-                    message.event_time_ms,
-                    row["imbalance_ratio"],
-                    row["ratio"],
-                    untrusted=None if message.state == "live" else message.state,
-                )
-            )
+            why: str | None = None if message.state == "live" else message.state
+            seen.append(Moment(message.symbol, message.event_time_ms, row, untrusted=why, cause=message.cause))
         elif isinstance(message, Heartbeat) and message.symbol:
             why = None if message.state == "live" else message.reason
-            seen.append(Moment(message.symbol, message.event_time_ms, None, None, untrusted=why))
+            seen.append(Moment(message.symbol, message.event_time_ms, {}, untrusted=why, cause=message.cause))
     return seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import signal
 from collections import defaultdict
 from pathlib import Path
@@ -14,12 +15,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from local_stack.kafka import EmbeddedKafka
-from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
+from orderbook.alerts import AlertRecord, SymbolAlerts, observe
 from orderbook.messages import Alert, Metrics, Window, decode_alert, decode_metrics, decode_window
 from orderbook.metrics import WINDOW_COLUMNS
 from orderbook.settings import Settings
+from runtime.alert_rules import rules_in_force
 from tests.component.flink import oracle
-from tests.component.flink.job import FINISH_WITHIN_S, START_WITHIN_S, Job, wait_until
+from tests.component.flink.job import FINISH_WITHIN_S, RULES_FILE, START_WITHIN_S, Job, wait_until
 from tests.component.flink.market import QUIET, Record, records
 
 pytestmark = [pytest.mark.component, pytest.mark.pipeline, pytest.mark.timeout(1200)]
@@ -41,11 +43,13 @@ class Expected:
 def expected() -> Expected:
     market = records()
     metrics = oracle.metrics(market)
-    rules = AlertRules.of_settings(Settings(_env_file=None))
+    rules = rules_in_force(Settings(_env_file=None, alert_rules_file=RULES_FILE))
     standing: dict[str, SymbolAlerts] = defaultdict(SymbolAlerts)
     alerts: list[Alert] = []
     for moment in oracle.moments(market, metrics):
-        record = AlertRecord("simulator", *dataclasses.astuple(moment))
+        values = tuple(moment.values[name] for name in rules.values) if moment.values else ()
+        told = (moment.event_time_ms, values, moment.untrusted, moment.cause)
+        record = AlertRecord("simulator", moment.symbol, *told)
         standing[moment.symbol], steps = observe(standing[moment.symbol], record, rules)
         alerts += steps
     return Expected(market, metrics, oracle.windows(metrics), alerts)
@@ -128,9 +132,16 @@ def test_alerts_equal_the_rule_over_every_record(undisturbed: tuple[Job, Outputs
         ("extreme_imbalance", "FIRING"),
         ("extreme_imbalance", "RESOLVED"),
         ("extreme_imbalance", "SUPPRESSED"),
+        ("liquidity_drop", "FIRING"),
+        ("feed_gap", "FIRING"),
+        ("feed_gap", "RESOLVED"),
+        ("thin_touch", "FIRING"),
         ("spread_widening", "FIRING"),
     }, "the market makes every kind of step"
-    quiet = [alert.status for alert in expected.alerts if alert.symbol == QUIET]
+    of_file = {(alert.symbol, alert.severity) for alert in expected.alerts if alert.rule == "weighted_pressure"}
+    assert of_file >= {("BTCUSDT", "medium"), ("ETHUSDT", "high")}
+    assert of_file.isdisjoint({("SOLUSDT", "medium"), ("BTCUSDT", "high")}), "by symbol"
+    quiet = [a.status for a in expected.alerts if (a.symbol, a.rule) == (QUIET, "extreme_imbalance")]
     assert quiet == ["FIRING", "RECOVERING", "RESOLVED"], "heartbeats alone fire and resolve"
 
 
@@ -142,8 +153,21 @@ def assert_same_alerts(got: list[Alert], wanted: list[Alert]) -> None:
         assert [(a.alert_id, a.step, a.status) for a in ours] == [(a.alert_id, a.step, a.status) for a in theirs]
         for our, their in zip(ours, theirs, strict=True):
             assert (our.value, our.peak) == pytest.approx((their.value, their.peak), rel=1e-9)
-            assert msgspec.structs.replace(our, value=0, peak=0) == msgspec.structs.replace(their, value=0, peak=0)
+            assert context_of(our) == pytest.approx(context_of(their), rel=1e-9, nan_ok=True)
+            assert without_numbers(our) == without_numbers(their)
     assert len(got) == len(wanted)
+
+
+def without_numbers(alert: Alert) -> Alert:
+    return msgspec.structs.replace(alert, value=0, peak=0, context=None)
+
+
+def context_of(alert: Alert) -> dict[str, float]:
+    """What the alert tells of its onset, flat; NaN where a value is undefined."""
+    context = msgspec.json.decode(alert.context or "{}")
+    before = context.pop("before", {})
+    told = context | {f"before_{name}": value for name, value in before.items()}
+    return {name: math.nan if value is None else value for name, value in told.items()}
 
 
 def test_a_symbol_keeps_to_one_partition_of_each_topic(undisturbed: tuple[Job, Outputs]) -> None:

@@ -66,6 +66,7 @@ def alert(
         peak=value + 0.1,
         threshold=0.5,
         reason=None if step == 0 else f"step {step}",
+        context='{"best_bid": 99.5}' if step == 0 and status == "FIRING" else None,
     )
 
 
