@@ -50,8 +50,10 @@ def read_positioned(text: str) -> Positioned:
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
         raise Misplaced(1 if mark is None else mark.line + 1, f"not YAML: {wrong.problem}") from None
-    except (yaml.YAMLError, ValueError) as wrong:
+    except yaml.YAMLError as wrong:
         raise Misplaced(1, f"not YAML: {' '.join(str(wrong).split())}") from None
+    except RecursionError:
+        raise Misplaced(1, f"nests deeper than {DEEPEST} levels") from None
 
 
 def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> object:
@@ -65,7 +67,10 @@ def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> object:
         return _mapping(node, path, lines)
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, index), lines) for index, item in enumerate(node.value)]
-    return yaml.constructor.SafeConstructor().construct_object(node)
+    try:
+        return yaml.constructor.SafeConstructor().construct_object(node)
+    except ValueError as wrong:
+        raise Misplaced(line, f"{node.value!r} is no {node.tag.rpartition(':')[2]}: {wrong}") from None
 
 
 def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import msgspec
 import pytest
 
 from orderbook.alerts import AlertRecord, AlertRules, Rule, SymbolAlerts, Terms, Thresholds, observe
@@ -29,6 +30,8 @@ def told(under: AlertRules, values: list[float], *, every_ms: int = 1000) -> lis
     for number, value in enumerate(values):
         given = tuple(value if name == watched else None for name in under.values)
         record = AlertRecord("t", "BTCUSDT", BEGIN_MS + every_ms * number, given)
+        if number % HOUR_S == 0:  # as a checkpoint holds it
+            standing = msgspec.msgpack.decode(msgspec.msgpack.encode(standing), type=SymbolAlerts)
         standing, alerts = observe(standing, record, under)
         steps += alerts
     return steps

@@ -165,6 +165,8 @@ def own(metric: str = "imbalance_ratio", direction: str = "both", medium: object
         ("rules: !!python/name:os.system\n", "desk.yaml:1: not YAML: could not determine a constructor"),
         ("rules: &all\n  x: *all\n", "nests deeper than 8 levels"),
         ("a: \0\n", "desk.yaml:1: not YAML:"),
+        (own(medium="2024-13-01"), "desk.yaml:5: '2024-13-01' is no timestamp: month must be in 1..12"),
+        ("[" * 5000, "desk.yaml:1: nests deeper than 8 levels"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_line(text: str, sentence: str) -> None:
