@@ -66,6 +66,16 @@ class LocalBook:
         """How many levels there are: (bids, asks)."""
         return len(self._bids), len(self._asks)
 
+    @property
+    def bids(self) -> _Bids:
+        """The bids themselves, to be read."""
+        return self._bids
+
+    @property
+    def asks(self) -> _Asks:
+        """The asks themselves, to be read."""
+        return self._asks
+
     def top(self, levels: int) -> Top:
         """At most `levels` of each side."""
         bids, asks = self._bids, self._asks
@@ -100,6 +110,11 @@ class _Side:
         """Set or remove levels; raises ImpossibleLevel."""
         raise NotImplementedError
 
+    def far_levels(self, lowest: float, highest: float) -> list[Level]:
+        """Return the far levels whose price is in [lowest, highest], unsorted."""
+        far = self._far
+        return [(price, far[price]) for price in far if lowest <= price <= highest]
+
     def reach(self, levels: int) -> bool:
         """Make the best `levels` levels near; return whether there are as many."""
         if len(self.prices) >= levels:
@@ -126,6 +141,11 @@ class _Bids(_Side):
     """The best price is the last."""
 
     __slots__ = ()
+
+    @property
+    def edge(self) -> float:
+        """The last price that is near: bids below it are far."""
+        return self._low
 
     def apply(self, changes: Iterable[Level]) -> None:  # noqa: C901 - see the comment above the classes
         """Set or remove levels; raises ImpossibleLevel."""
@@ -171,6 +191,11 @@ class _Asks(_Side):
     """The best price is the first."""
 
     __slots__ = ()
+
+    @property
+    def edge(self) -> float:
+        """The last price that is near: asks above it are far."""
+        return self._high
 
     def apply(self, changes: Iterable[Level]) -> None:  # noqa: C901 - see the comment above the classes
         """Set or remove levels; raises ImpossibleLevel."""

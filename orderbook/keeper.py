@@ -18,6 +18,7 @@ from orderbook.book import ImpossibleLevel, LocalBook, Top, best_of
 from orderbook.clock import no_latencies
 from orderbook.counters import KeeperCounters, Timed
 from orderbook.coverage import WHOLE, Coverage
+from orderbook.depth import UNMEASURED, Depth, DepthMeter
 from orderbook.market import BestQuote, DepthDiff, PartialBook, Snapshot
 from orderbook.messages import Book, BookState, GapCause
 from orderbook.oracle import QuoteOracle
@@ -53,6 +54,7 @@ class BookKeeper:
         "_covered_mid",
         "_depth_levels",
         "_following",
+        "_meter",
         "_newest_diff_ms",
         "_partial_id",
         "_refresh",
@@ -79,7 +81,14 @@ class BookKeeper:
     )
 
     def __init__(
-        self, *, venue: str, symbol: str, rules: SequenceRules, depth_levels: int, covered: bool = True
+        self,
+        *,
+        venue: str,
+        symbol: str,
+        rules: SequenceRules,
+        depth_levels: int,
+        covered: bool = True,
+        measured: bool = True,
     ) -> None:
         self.venue: Final = venue
         self.symbol: Final = symbol
@@ -99,6 +108,7 @@ class BookKeeper:
         self._rules = rules
         self._depth_levels = depth_levels
         self._covered = covered
+        self._meter = DepthMeter() if measured else None
         self._following = False
         self._was_live = False
         self._book = LocalBook()
@@ -205,7 +215,10 @@ class BookKeeper:
         if best is not None:
             self.oracle.judge(partial.last_update_id, best)
         self.pace.arrived(receive_time_ms)
-        return [self._published(top, partial.last_update_id, receive_time_ms, event_time_ms, latency_ms)]
+        depth = UNMEASURED
+        if self._meter is not None:
+            depth = self._meter.measure(self._book, top, Coverage.of_partial(partial))
+        return [self._published(top, partial.last_update_id, receive_time_ms, event_time_ms, latency_ms, depth=depth)]
 
     def quote(self, quote: BestQuote) -> None:
         """Compare the exchange's best quote with our book of the same update, now or when that book is made."""
@@ -373,7 +386,10 @@ class BookKeeper:
             top = self._book.top(self._depth_levels)
         self.pace.arrived(receive_time_ms)
         self._check_coverage(top, mid, receive_time_ms)
-        return [self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms)]
+        depth = UNMEASURED
+        if self._meter is not None:
+            depth = self._meter.measure(self._book, top, self._coverage, diff.bids, diff.asks)
+        return [self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms, depth=depth)]
 
     def _check_coverage(self, top: Top, mid: float | None, receive_time_ms: int) -> None:
         """Settle whether the levels to be published are verified, and want a newer snapshot before they are not."""
@@ -424,7 +440,14 @@ class BookKeeper:
         self.snapshot_time_ms = receive_time_ms
 
     def _published(
-        self, top: Top, update_id: int, receive_time_ms: int, event_time_ms: int, latency_ms: int | None
+        self,
+        top: Top,
+        update_id: int,
+        receive_time_ms: int,
+        event_time_ms: int,
+        latency_ms: int | None,
+        *,
+        depth: Depth,
     ) -> Book:
         counters, oracle = self.counters, self.oracle
         counters.books += 1
@@ -453,6 +476,10 @@ class BookKeeper:
             bid_coverage_bps=bid_coverage_bps,
             ask_coverage_bps=ask_coverage_bps,
             latency_ms=latency_ms,
+            bid_depth_within=depth.bids_within,
+            ask_depth_within=depth.asks_within,
+            buy_sweep_bps=depth.buy_costs_bps,
+            sell_sweep_bps=depth.sell_costs_bps,
         )
 
     def _refused(self, cause: GapCause, reason: str, next_first: Timed | None) -> list[Book]:
