@@ -34,8 +34,10 @@ def buy_costs_bps(asks: Walked, notionals: tuple[float, ...], mid: float, verifi
     A is the notional over the quantity it buys. None where the asks up to the price `verified` end before it is filled.
     `notionals` ascend, in quote currency.
     """
-    averages = average_prices(_asks_upwards(asks, verified), notionals)
-    return [None if average is None else BPS * (average - mid) / mid for average in averages]
+    return [
+        None if slippage is None else BPS * slippage / mid
+        for slippage in slippages(_asks_upwards(asks, verified), notionals, mid)
+    ]
 
 
 def sell_costs_bps(bids: Walked, notionals: tuple[float, ...], mid: float, verified: float) -> list[float | None]:
@@ -43,38 +45,53 @@ def sell_costs_bps(bids: Walked, notionals: tuple[float, ...], mid: float, verif
 
     A is the notional over the quantity sold for it. None where the bids down to the price `verified` end before.
     """
-    averages = average_prices(_bids_downwards(bids, verified), notionals)
-    return [None if average is None else BPS * (mid - average) / mid for average in averages]
+    return [
+        None if slippage is None else -BPS * slippage / mid
+        for slippage in slippages(_bids_downwards(bids, verified), notionals, mid)
+    ]
 
 
-def average_prices(stretches: Iterable[Stretch], notionals: tuple[float, ...]) -> list[float | None]:
-    """Return the average price at which each notional is filled; None for one that is not. `notionals` ascend."""
-    averages: list[float | None] = []
-    spent = filled = 0.0
+def slippages(stretches: Iterable[Stretch], notionals: tuple[float, ...], mid: float) -> list[float | None]:
+    """Return how far from `mid` the average price of each notional lies; None for one that is not filled.
+
+    Each level's distance from the mid is weighted, and not its price: at a spread of a ten-millionth of the price, the
+    difference of two averages would keep half of a float's digits.
+    """
+    found: list[float | None] = []
+    spent = filled = slipped = 0.0
     notional = notionals[0]
     for prices, quantities in stretches:
         if spent:  # the first levels are walked at once
             worth = sum(map(mul, prices, quantities))
             if spent + worth < notional:
                 spent += worth
-                filled += sum(quantities)
+                quantity = sum(quantities)
+                filled += quantity
+                slipped += worth - mid * quantity
                 continue
         for price, quantity in zip(prices, quantities, strict=True):
             worth = price * quantity
+            distance = price - mid
             while spent + worth >= notional:
-                averages.append(notional / (filled + (notional - spent) / price))
-                if len(averages) == len(notionals):
-                    return averages
-                notional = notionals[len(averages)]
+                last = (notional - spent) / price
+                found.append((slipped + distance * last) / (filled + last))
+                if len(found) == len(notionals):
+                    return found
+                notional = notionals[len(found)]
             spent += worth
             filled += quantity
-    return averages + [None] * (len(notionals) - len(averages))
+            slipped += distance * quantity
+    return found + [None] * (len(notionals) - len(found))
+
+
+# Stretches are as long as their place in the book has it, however many levels are in the lists: so the same book costs
+# the same to the last digit, whatever it was before.
 
 
 def _asks_upwards(asks: Walked, highest: float) -> Iterator[Stretch]:
     prices, quantities = asks.prices, asks.quantities
     first, levels = 0, FIRST_LEVELS
-    while len(prices) > first or asks.reach(first + 1):
+    while asks.reach(first + levels) or len(prices) > first:
         last = min(first + levels, len(prices))
         if prices[last - 1] > highest:
             last = bisect_right(prices, highest, first, last)
@@ -87,7 +104,7 @@ def _asks_upwards(asks: Walked, highest: float) -> Iterator[Stretch]:
 def _bids_downwards(bids: Walked, lowest: float) -> Iterator[Stretch]:
     prices, quantities = bids.prices, bids.quantities
     walked, levels = 0, FIRST_LEVELS
-    while len(prices) > walked or bids.reach(walked + 1):
+    while bids.reach(walked + levels) or len(prices) > walked:
         end = len(prices) - walked
         first = max(end - levels, 0)
         if prices[first] < lowest:

@@ -152,8 +152,8 @@ def test_any_changes_give_what_the_definitions_give(
                 continue
             assert agree(depth.bids_within, whole.bids_within(lowest))
             assert agree(depth.asks_within, whole.asks_within(highest))
-            assert agree(depth.sell_costs_bps, whole.sell_costs(lowest), least=1.0)
-            assert agree(depth.buy_costs_bps, whole.buy_costs(highest), least=1.0)
+            assert agree(depth.sell_costs_bps, whole.sell_costs(lowest), least=1e-2)
+            assert agree(depth.buy_costs_bps, whole.buy_costs(highest), least=1e-2)
 
 
 def many_levels() -> LocalBook:
