@@ -202,6 +202,8 @@ class BidBands(SideBands):
                 end = first
             far += rings[ring]
             sums.append(near + far / LOTS if far else near)
+        if near == inf:
+            raise OverflowError("the quantities within the bands are more than a float holds")
         return sums
 
 
@@ -234,4 +236,6 @@ class AskBands(SideBands):
                 first = end
             far += rings[ring]
             sums.append(near + far / LOTS if far else near)
+        if near == inf:
+            raise OverflowError("the quantities within the bands are more than a float holds")
         return sums

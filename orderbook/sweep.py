@@ -70,17 +70,16 @@ def slippages(stretches: Iterable[Stretch], notionals: tuple[float, ...], mid: f
                 slipped += worth - mid * quantity
                 continue
         for price, quantity in zip(prices, quantities, strict=True):
-            worth = price * quantity
-            distance = price - mid
-            while spent + worth >= notional:
+            reached = spent + price * quantity
+            while reached >= notional:
                 last = (notional - spent) / price
-                found.append((slipped + distance * last) / (filled + last))
+                found.append((slipped + (price - mid) * last) / (filled + last))
                 if len(found) == len(notionals):
                     return found
                 notional = notionals[len(found)]
-            spent += worth
+            spent = reached
             filled += quantity
-            slipped += distance * quantity
+            slipped += (price - mid) * quantity
     return found + [None] * (len(notionals) - len(found))
 
 
