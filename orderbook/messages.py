@@ -71,6 +71,11 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     The trust in it: `gaps`, `resyncs`, `oracle_checks` and `oracle_mismatches` so far; `snapshot_age_ms` since the
     snapshot it was built from; how far from the mid each side is verified, in basis points, null where all of it is.
     `latency_ms` is from the exchange's event to its receipt, corrected for the clocks' offset.
+
+    From all levels, not only the published ones: `bid_depth_within` and `ask_depth_within`, the base quantity within
+    each of `orderbook.depth.DEPTH_BANDS_BPS` of the mid, and `buy_sweep_bps` and `sell_sweep_bps`, the cost of trading
+    each of its SWEEP_NOTIONALS at once, in basis points of the mid; null in an array where the verified part of the
+    side ends before, and empty arrays where nobody measured.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -93,6 +98,10 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     bid_coverage_bps: float | None = None
     ask_coverage_bps: float | None = None
     latency_ms: int | None = None
+    bid_depth_within: list[float | None] = []
+    ask_depth_within: list[float | None] = []
+    buy_sweep_bps: list[float | None] = []
+    sell_sweep_bps: list[float | None] = []
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="heartbeat"):

@@ -10,6 +10,7 @@ from typing import Final
 from orderbook.book import Top
 from orderbook.clock import no_latencies
 from orderbook.counters import KeeperCounters
+from orderbook.depth import Depth
 from orderbook.footing import Footing
 from orderbook.messages import Book, BookState, GapCause
 from orderbook.oracle import QuoteOracle
@@ -68,7 +69,14 @@ class SymbolTrust:
             self.missing_updates = None
 
     def _published(
-        self, top: Top, update_id: int, receive_time_ms: int, event_time_ms: int, latency_ms: int | None
+        self,
+        top: Top,
+        update_id: int,
+        receive_time_ms: int,
+        event_time_ms: int,
+        latency_ms: int | None,
+        *,
+        depth: Depth,
     ) -> Book:
         counters, oracle = self.counters, self.oracle
         counters.books += 1
@@ -97,4 +105,8 @@ class SymbolTrust:
             bid_coverage_bps=bid_coverage_bps,
             ask_coverage_bps=ask_coverage_bps,
             latency_ms=latency_ms,
+            bid_depth_within=depth.bids_within,
+            ask_depth_within=depth.asks_within,
+            buy_sweep_bps=depth.buy_costs_bps,
+            sell_sweep_bps=depth.sell_costs_bps,
         )

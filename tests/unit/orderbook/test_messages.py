@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from orderbook.errors import UnreadableMessage
@@ -45,8 +46,33 @@ def test_a_book_is_flat_json_with_a_schema_version() -> None:
         "bid_coverage_bps": None,
         "ask_coverage_bps": None,
         "latency_ms": None,
+        "bid_depth_within": [],
+        "ask_depth_within": [],
+        "buy_sweep_bps": [],
+        "sell_sweep_bps": [],
     }
     assert decode_raw(encode(BOOK)) == BOOK
+
+
+def test_a_measured_book_says_what_is_unknown() -> None:
+    measured = msgspec.structs.replace(
+        BOOK,
+        bid_depth_within=[1.5, 18.945940000000014, 20.0, None],
+        ask_depth_within=[0.0, 0.0, None, None],
+        buy_sweep_bps=[0.25, None],
+        sell_sweep_bps=[-0.0, 12.5],
+    )
+    wire = json.loads(encode(measured))
+    assert wire["bid_depth_within"] == [1.5, 18.945940000000014, 20.0, None]
+    assert wire["buy_sweep_bps"] == [0.25, None]
+    assert decode_raw(encode(measured)) == measured
+
+
+def test_a_book_written_before_depth_was_measured_is_read() -> None:
+    wire = json.loads(encode(BOOK))
+    for name in ("bid_depth_within", "ask_depth_within", "buy_sweep_bps", "sell_sweep_bps"):
+        del wire[name]
+    assert decode_raw(json.dumps(wire).encode()) == BOOK
 
 
 def test_the_two_kinds_of_raw_messages_are_told_apart() -> None:
