@@ -23,6 +23,8 @@ HOUR_MS: Final = 3_600_000
 LEAST_SAMPLES: Final = 3_600
 BINS_AN_OCTAVE: Final = 8
 KEPT_AN_HOUR: Final = math.exp(-1 / 24)
+LEAST_FACTOR: Final = 1e-9
+"""Thresholds above 0 stay there, also where the past is full of zeros."""
 NOTHING: Final = -(1 << 20)
 """The bin of sizes that are not above 0."""
 
@@ -84,7 +86,7 @@ def _factor(counts: dict[int, float], slot: Slot) -> float:
             usual = _middle(number)
             break
     factor = usual / abs(slot.thresholds.medium)
-    return min(factor, 1.0) if small_is_bad else max(factor, 1.0)
+    return min(max(factor, LEAST_FACTOR), 1.0) if small_is_bad else max(factor, 1.0)
 
 
 def _bin(size: float) -> int:

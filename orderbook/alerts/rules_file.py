@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -220,7 +221,9 @@ def _check(rule: Rule, terms: Terms, entry: TermsEntry, path: Path) -> None:
     leaves = (top is None or release < top) if small else (least is None or release > least)
     if not leaves:
         raise Refused((*path, "release"), f"release {release:g} is never passed: {value} lies in {_range(low, top)}")
-    if terms.rarer_than is not None and (rule.of_feed or min(medium, high, release) <= 0):
+    if terms.rarer_than is not None and (
+        rule.of_feed or medium <= 0 or release <= 0 or (math.isfinite(high) and high <= 0)
+    ):
         why = "holds for values of a book with thresholds above 0"
         raise Refused((*path, "rarer_than"), f"rarer_than {why}, which {rule.name} has not")
 

@@ -82,6 +82,13 @@ def test_they_never_move_inwards() -> None:
     assert thresholds_after(rules("depth_ratio", "below", 1.0, 2.0), [90.0] * (2 * HOUR_S), 1e-9) == 0.5
 
 
+def test_a_past_full_of_zeros_leaves_a_threshold_that_zero_passes() -> None:
+    past = [0.0, 3.0] * HOUR_S
+    [*_, last] = told(rules("depth_ratio", "below", 1.0, 2.0), [*past, 0.0])
+    assert (last.status, last.value) == ("FIRING", 0.0)
+    assert 0 < last.threshold < 1e-6
+
+
 def test_a_burst_within_a_second_is_one_sample() -> None:
     under = rules("spread_bps", "above", 1.0, 0.5)
     assert told(under, [*[50.0] * (5 * HOUR_S), 0.0, 1e9], every_ms=100)[-1].threshold == 2.0

@@ -89,6 +89,13 @@ def test_a_symbol_has_its_own_terms_and_keeps_the_others() -> None:
     assert fired(under, "ADAUSDT", {"imbalance_ratio": 0.95}) == []
 
 
+@pytest.mark.parametrize("direction", ["above", "below"])
+def test_thresholds_may_follow_the_past_of_a_rule_without_high(direction: str) -> None:
+    limits = "medium: 0.2, release: 0.25" if direction == "below" else "medium: 0.25, release: 0.2"
+    under = read(f"rules:\n  touch: {{metric: vtob_ratio, direction: {direction}, {limits}, rarer_than: 0.01}}\n")
+    assert under.rule("touch").terms.rarer_than == 0.01
+
+
 def test_a_rule_may_be_off_but_for_one_symbol() -> None:
     under = read("rules:\n  extreme_imbalance: {enabled: false, symbols: {BTCUSDT: {enabled: true}}}\n")
     assert fired(under, "ETHUSDT", {"imbalance_ratio": 0.9}) == []
