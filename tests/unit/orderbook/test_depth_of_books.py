@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.binance.frames import decode_frame, decode_snapshot
-from orderbook.keeper import REFRESH_AGAIN_MS, BookKeeper
+from orderbook.keeper import BookKeeper
 from orderbook.market import DepthDiff, Level, Market, PartialBook
 from orderbook.messages import Book
 from orderbook.sequence import SequenceRules
@@ -57,7 +57,7 @@ def test_depth_is_that_of_the_exchange_s_book_after_gaps_and_newer_snapshots_too
     snapshot = exchange.snapshot(limit)
     books_of.snapshot(snapshot, 0)
     for number, (bids, asks, fate) in enumerate(diffs):
-        now = 1 + number * REFRESH_AGAIN_MS
+        now = 1 + number * 20_000  # long enough for a newer snapshot to be wanted again
         diff = exchange.step(bids, asks, 1, now)
         if fate == "lost":
             continue
