@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from orderbook.activity import Activity
 from orderbook.book import ImpossibleLevel, LocalBook, Top, best_of
 from orderbook.clock import no_latencies
 from orderbook.counters import KeeperCounters, Timed
@@ -61,6 +62,7 @@ class BookKeeper:
         "_snapshot_id",
         "_waiting",
         "_was_live",
+        "activity",
         "cause",
         "counters",
         "coverage_bps",
@@ -86,6 +88,7 @@ class BookKeeper:
         self.counters: Final = KeeperCounters()
         self.oracle: Final = QuoteOracle()
         self.pace: Final = ArrivalPace()
+        self.activity: Final = Activity()
         self.latency_counts: Final = no_latencies()
         self.state: BookState = "syncing"
         self.cause: GapCause | None = "start"
@@ -331,6 +334,7 @@ class BookKeeper:
         if self.state == "resyncing":
             self.counters.resyncs += 1
         self._following, self._snapshot_id, self._newest_diff_ms = True, None, NEVER_MS
+        self.activity.reset()
         buffered, self._buffer = self._buffer, deque(maxlen=BUFFERED_DIFFS)
         self.pace.restarted(buffered[0].receive_time_ms)
         books = self._applied(*buffered.popleft())
@@ -373,6 +377,7 @@ class BookKeeper:
             top = self._book.top(self._depth_levels)
         self.pace.arrived(receive_time_ms)
         self._check_coverage(top, mid, receive_time_ms)
+        self.activity.level_updates += len(diff.bids) + len(diff.asks)
         return [self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms)]
 
     def _check_coverage(self, top: Top, mid: float | None, receive_time_ms: int) -> None:
@@ -433,6 +438,7 @@ class BookKeeper:
         self.event_time_ms = self.last_book_time_ms = event_time_ms
         bid_price, bid_qty, ask_price, ask_qty = top
         bid_coverage_bps, ask_coverage_bps = self.coverage_bps
+        level_updates, trades, buy_qty, sell_qty = self.activity.taken()
         return Book(
             venue=self.venue,
             symbol=self.symbol,
@@ -453,6 +459,10 @@ class BookKeeper:
             bid_coverage_bps=bid_coverage_bps,
             ask_coverage_bps=ask_coverage_bps,
             latency_ms=latency_ms,
+            level_updates=level_updates,
+            trades=trades,
+            buy_qty=buy_qty,
+            sell_qty=sell_qty,
         )
 
     def _refused(self, cause: GapCause, reason: str, next_first: Timed | None) -> list[Book]:

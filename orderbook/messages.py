@@ -71,6 +71,9 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     The trust in it: `gaps`, `resyncs`, `oracle_checks` and `oracle_mismatches` so far; `snapshot_age_ms` since the
     snapshot it was built from; how far from the mid each side is verified, in basis points, null where all of it is.
     `latency_ms` is from the exchange's event to its receipt, corrected for the clocks' offset.
+
+    What happened since the symbol's book before, as received, nothing across a gap: `level_updates` of the diff (0 for
+    a partial book), `trades`, and the quantities that takers bought and sold, in base currency.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -93,6 +96,10 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     bid_coverage_bps: float | None = None
     ask_coverage_bps: float | None = None
     latency_ms: int | None = None
+    level_updates: int = 0
+    trades: int = 0
+    buy_qty: float = 0.0
+    sell_qty: float = 0.0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="heartbeat"):

@@ -45,6 +45,10 @@ def test_a_book_is_flat_json_with_a_schema_version() -> None:
         "bid_coverage_bps": None,
         "ask_coverage_bps": None,
         "latency_ms": None,
+        "level_updates": 0,
+        "trades": 0,
+        "buy_qty": 0.0,
+        "sell_qty": 0.0,
     }
     assert decode_raw(encode(BOOK)) == BOOK
 
