@@ -217,11 +217,11 @@ def _shock(books: list[Compared]) -> Iterator[tuple[str, str, int, int, float, f
         whole = books[at - 1 : end + 1]
         if end == len(books) or books[end].multiple is None or end - at - 1 < 2:
             continue
-        if len({one.book.stretch for one in whole}) > 1 or books[end].book.time_ms - before.book.time_ms >= 60_000:
+        if len({one.book.stretch for one in whole}) > 1 or books[end].book.time_ms - shock.book.time_ms >= 60_000:
             continue
         wide = [one.multiple or 0 for one in whole[1:-1]]
         yield "spread_shock", "", shock.book.time_ms, books[end].book.time_ms, books[end].multiple or 0, max(wide)
-        at = end + 1
+        at = end
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,23 @@
--- Books that change at many levels while hardly anybody trades, one after the other.
+-- Books that change at many levels while hardly anybody trades, one after the other. Only they and the book that ends a
+-- row of them reach the matching.
 CREATE TEMPORARY VIEW quote_stuffing AS
 SELECT
   venue, symbol, CAST(NULL AS STRING) AS side, 'medium' AS severity,
   onset_time_ms, event_time_ms, `value`, peak, CAST($stuffing_level_updates AS DOUBLE) AS threshold
-FROM live_books
+FROM (
+  SELECT *
+  FROM (
+    SELECT *, LAG(stuffed) OVER (PARTITION BY symbol ORDER BY arrival) AS stuffed_before
+    FROM (
+      SELECT
+        venue, symbol, kafka_offset, untrusted_before, event_time_ms, level_updates,
+        level_updates > $stuffing_level_updates AND trades <= $stuffing_trades AS stuffed,
+        record_time, PROCTIME() AS arrival
+      FROM live_books
+    )
+  )
+  WHERE stuffed OR stuffed_before
+)
 MATCH_RECOGNIZE (
   PARTITION BY symbol
   ORDER BY record_time, kafka_offset
@@ -17,8 +31,6 @@ MATCH_RECOGNIZE (
   AFTER MATCH SKIP PAST LAST ROW
   PATTERN (S{$stuffing_books,} E) WITHIN INTERVAL '$stuffing_within_s' SECOND
   DEFINE
-    S AS S.level_updates > $stuffing_level_updates AND S.trades <= $stuffing_trades
-      AND S.untrusted_before = FIRST(S.untrusted_before),
-    E AS (E.level_updates <= $stuffing_level_updates OR E.trades > $stuffing_trades)
-      AND E.untrusted_before = FIRST(S.untrusted_before)
+    S AS S.stuffed AND S.untrusted_before = FIRST(S.untrusted_before),
+    E AS NOT E.stuffed AND E.untrusted_before = FIRST(S.untrusted_before)
 )

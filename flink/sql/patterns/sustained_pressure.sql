@@ -1,26 +1,31 @@
 -- One side presses without a break. One match a stretch, at the first book that completes the hold: `pressing` is the
--- side of each book, and only a book whose predecessor did not press so begins a match.
+-- side of each book, and only a book whose predecessor did not press so begins a match. Books that neither press nor
+-- end a stretch are left out before the matching, which costs more than all else here.
 CREATE TEMPORARY VIEW sustained_pressure AS
 SELECT
   venue, symbol, CASE WHEN pressing > 0 THEN 'bid' ELSE 'ask' END AS side, 'medium' AS severity,
   onset_time_ms, event_time_ms, `value`, GREATEST(onset_value, COALESCE(held_value, 0), `value`) AS peak,
   CAST($pressure_imbalance AS DOUBLE) AS threshold
 FROM (
-  SELECT *,
-    LAG(pressing) OVER of_symbol AS pressing_before,
-    LAG(untrusted_before) OVER of_symbol AS untrusted_before_that
+  SELECT *
   FROM (
-    SELECT
-      venue, symbol, kafka_offset, untrusted_before, event_time_ms, imbalance_ratio,
-      CASE
-        WHEN imbalance_ratio > $pressure_imbalance THEN 1
-        WHEN imbalance_ratio < -$pressure_imbalance THEN -1
-        ELSE 0
-      END AS pressing,
-      record_time, PROCTIME() AS arrival
-    FROM live_books
+    SELECT *,
+      LAG(pressing) OVER of_symbol AS pressing_before,
+      LAG(untrusted_before) OVER of_symbol AS untrusted_before_that
+    FROM (
+      SELECT
+        venue, symbol, kafka_offset, untrusted_before, event_time_ms, imbalance_ratio,
+        CASE
+          WHEN imbalance_ratio > $pressure_imbalance THEN 1
+          WHEN imbalance_ratio < -$pressure_imbalance THEN -1
+          ELSE 0
+        END AS pressing,
+        record_time, PROCTIME() AS arrival
+      FROM live_books
+    )
+    WINDOW of_symbol AS (PARTITION BY symbol ORDER BY arrival)
   )
-  WINDOW of_symbol AS (PARTITION BY symbol ORDER BY arrival)
+  WHERE pressing <> 0 OR pressing_before <> 0
 )
 MATCH_RECOGNIZE (
   PARTITION BY symbol

@@ -164,7 +164,9 @@ def _shocks() -> tuple[Tape, list[Match]]:
     shock_ms = tape.run(200, spread=12)
     tape.run(300, spread=15)
     tape.run(100, spread=2)
-    back_ms = tape.run(3000)
+    back_ms = tape.run(100)
+    again_ms = tape.run(300, spread=10)  # one usual book is enough between two
+    back_again_ms = tape.run(3000)
     tape.run(200, spread=12)  # back at once
     tape.run(3000)
     tape.run(100, spread=5)  # not a jump
@@ -174,7 +176,10 @@ def _shocks() -> tuple[Tape, list[Match]]:
     tape.lose_trust("book")
     tape.run(100, spread=12)
     tape.run(3000)
-    return tape, [Match("spread_shock", tape.symbol, "", shock_ms, back_ms, 1.0, 15.0)]
+    return tape, [
+        Match("spread_shock", tape.symbol, "", shock_ms, back_ms, 1.0, 15.0),
+        Match("spread_shock", tape.symbol, "", again_ms, back_again_ms, 1.0, 10.0),
+    ]
 
 
 def _ignitions() -> tuple[Tape, list[Match]]:
