@@ -11,6 +11,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
 from flink.alert_function import ROW_TYPE, AlertFunction, record_type
+from flink.patterns import VIEWS
 from flink.rendering import alert_columns
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def configuration(
     if resume_from is not None:
         options["execution.state-recovery.path"] = resume_from
     if jars:
-        network = f"{16 * settings.flink_parallelism}mb"
+        # Each exchange takes buffers by the square of the parallelism: too few, and none of them flows.
+        network = f"{24 * settings.flink_parallelism}mb"
         options |= {
             "pipeline.jars": ";".join(jar.resolve().as_uri() for jar in jars),
             "taskmanager.memory.network.min": network,
@@ -74,7 +76,7 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     records = tables.to_data_stream(tables.sql_query(statements["records"]))
     schema = Schema.new_builder().column_by_metadata("record_time", "TIMESTAMP_LTZ(3)", "rowtime", is_virtual=True)
     tables.create_temporary_view("records", records, schema.watermark("record_time", "SOURCE_WATERMARK()").build())
-    for view in ("measured", "books", "live_books"):
+    for view in ("measured", "books", "live_books", *VIEWS):
         tables.execute_sql(statements[view])
 
     alert_records = tables.to_data_stream(tables.sql_query(statements["alert_records"]))

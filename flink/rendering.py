@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from flink import patterns
 from flink.watching import alert_values
 from orderbook.alerts import AlertRules
 from orderbook.errors import SettingsError
@@ -34,6 +35,7 @@ STATEMENTS: Final = (
     "metrics",
     "processed",
     "alerts",
+    *patterns.VIEWS,
     "insert_metrics",
     "insert_processed",
     "insert_alerts",
@@ -130,6 +132,8 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "window_head": _listed(_WINDOW_HEAD[column.name] for column in _window_head()),
         "statistics": _listed(_STATISTICS.values()),
         "alerts_columns": _declared(alert_columns()),
+        "pattern_matches": patterns.matches((column.name, column.sql_type) for column in alert_columns()),
+        **patterns.PARAMETERS,
     }
 
 

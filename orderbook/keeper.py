@@ -291,6 +291,7 @@ class BookKeeper(SymbolTrust):
         if self.state == "resyncing":
             self.counters.resyncs += 1
         self._following, self._snapshot_id, self._newest_diff_ms = True, None, NEVER_MS
+        self.activity.reset()
         buffered, self._buffer = self._buffer, deque(maxlen=BUFFERED_DIFFS)
         self.pace.restarted(buffered[0].receive_time_ms)
         books = self._applied(*buffered.popleft())
@@ -334,6 +335,7 @@ class BookKeeper(SymbolTrust):
             top = self._book.top(self._depth_levels)
         self.pace.arrived(receive_time_ms)
         self._check_coverage(top, mid, receive_time_ms)
+        self.activity.level_updates += len(diff.bids) + len(diff.asks)
         depth = UNMEASURED
         if self._meter is not None:
             depth = self._meter.measure(self._book, top, self.footing.coverage, diff.bids, diff.asks)

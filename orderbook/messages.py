@@ -76,6 +76,9 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     each of `orderbook.depth.DEPTH_BANDS_BPS` of the mid, and `buy_sweep_bps` and `sell_sweep_bps`, the cost of trading
     each of its SWEEP_NOTIONALS at once, in basis points of the mid; null in an array where the verified part of the
     side ends before, and empty arrays where nobody measured.
+
+    What happened since the symbol's book before, as received, nothing across a gap: `level_updates` of the diff (0 for
+    a partial book), `trades`, and the quantities that takers bought and sold, in base currency.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -102,6 +105,10 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     ask_depth_within: list[float | None] = []
     buy_sweep_bps: list[float | None] = []
     sell_sweep_bps: list[float | None] = []
+    level_updates: int = 0
+    trades: int = 0
+    buy_qty: float = 0.0
+    sell_qty: float = 0.0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="heartbeat"):

@@ -158,6 +158,7 @@ class IngestSession:
         elif isinstance(event, Execution):
             if followed.trades.is_new(event.trade_id):
                 event_time_ms, _ = self._timed(keeper, event.event_time_ms, receive_time_ms)
+                keeper.activity.traded(event)
                 messages.append(self._trade(event, event_time_ms, receive_time_ms))
         else:
             messages += self._partial(followed, event, receive_time_ms)

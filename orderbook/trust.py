@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from orderbook.activity import Activity
 from orderbook.book import Top
 from orderbook.clock import no_latencies
 from orderbook.counters import KeeperCounters
@@ -23,6 +24,7 @@ class SymbolTrust:
     """The trust in one symbol's book, and the books that are published with it."""
 
     __slots__ = (
+        "activity",
         "cause",
         "counters",
         "event_time_ms",
@@ -45,6 +47,7 @@ class SymbolTrust:
         self.counters: Final = KeeperCounters()
         self.oracle: Final = QuoteOracle()
         self.pace: Final = ArrivalPace()
+        self.activity: Final = Activity()
         self.footing: Final = Footing()
         self.latency_counts: Final = no_latencies()
         self.state: BookState = "syncing"
@@ -85,6 +88,7 @@ class SymbolTrust:
         self.event_time_ms = self.last_book_time_ms = event_time_ms
         bid_price, bid_qty, ask_price, ask_qty = top
         bid_coverage_bps, ask_coverage_bps = self.footing.coverage_bps
+        level_updates, trades, buy_qty, sell_qty = self.activity.taken()
         return Book(
             venue=self.venue,
             symbol=self.symbol,
@@ -109,4 +113,8 @@ class SymbolTrust:
             ask_depth_within=depth.asks_within,
             buy_sweep_bps=depth.buy_costs_bps,
             sell_sweep_bps=depth.sell_costs_bps,
+            level_updates=level_updates,
+            trades=trades,
+            buy_qty=buy_qty,
+            sell_qty=sell_qty,
         )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -37,7 +37,9 @@ def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> Non
 class Job:
     """`python -m flink` on topics of its own, at a parallelism; started, stopped and killed as the test wants."""
 
-    def __init__(self, bootstrap_servers: str, folder: Path, *, parallelism: int) -> None:
+    def __init__(
+        self, bootstrap_servers: str, folder: Path, *, parallelism: int, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.bootstrap_servers = bootstrap_servers
         self.topics = Topics(f"job{uuid.uuid4().hex[:8]}")
         self.folder = folder
@@ -56,6 +58,7 @@ class Job:
             "CHECKPOINT_INTERVAL_MS": "1000",
             "STATE_DIR": str(folder / "state"),
             "ORDERBOOK_READY_FILE": str(self._ready),
+            **(settings or {}),
         }
         created = AdminClient({"bootstrap.servers": bootstrap_servers})
         wanted = [NewTopic(topic, num_partitions=PARTITIONS, replication_factor=1) for topic in self.topics.all()]

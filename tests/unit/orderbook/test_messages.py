@@ -50,6 +50,10 @@ def test_a_book_is_flat_json_with_a_schema_version() -> None:
         "ask_depth_within": [],
         "buy_sweep_bps": [],
         "sell_sweep_bps": [],
+        "level_updates": 0,
+        "trades": 0,
+        "buy_qty": 0.0,
+        "sell_qty": 0.0,
     }
     assert decode_raw(encode(BOOK)) == BOOK
 
