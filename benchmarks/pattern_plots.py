@@ -33,7 +33,7 @@ def plot(lives: Mapping[str, Iterable[object]], rows: Sequence[Mapping[str, Any]
     pages = []
     for (rule, name), matches in sorted(by_page.items()):
         file = folder / f"{rule}_{name.replace(' ', '_')}.html"
-        output_file(file, title=f"{rule}, {name}", mode="cdn")
+        output_file(file, title=f"{rule}, {name}", mode="inline")
         grid: list[list[Any]] = [[*_plots(frames[name], match)] for match in matches]
         save(gridplot(grid, toolbar_location=None))
         pages.append(file)
