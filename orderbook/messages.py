@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from orderbook.errors import UnreadableMessage
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 
 SCHEMA_VERSION: Final = 1
 
@@ -216,7 +216,8 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """The metrics of one book (topic metrics, key symbol); definitions in `orderbook.metrics`.
 
     Depths are sums over the top CALCULATE_DEPTH levels, in base currency; `spread_baseline` is the mean spread of the
-    symbol's last SPREAD_BASELINE_UPDATES books, this one included, in quote currency.
+    symbol's last SPREAD_BASELINE_UPDATES books, this one included, in quote currency. `level_flows` are the order flow
+    imbalances of levels 1 … CALCULATE_DEPTH in base currency, whose first is `ofi`; null where that is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -241,6 +242,11 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     spread: float | None
     spread_bps: float | None
     mid: float | None
+    queue_imbalance: float | None = None
+    weighted_mid: float | None = None
+    ofi: float | None = None
+    multi_level_ofi: float | None = None
+    level_flows: list[float] | None = None
 
 
 class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,7 +276,7 @@ _WindowOnTheWire = cast(
     "type[_WindowHead]",
     msgspec.defstruct(
         "_WindowOnTheWire",
-        [(name, float | None) for name in WINDOW_COLUMNS],
+        [(name, int if name in COUNT_COLUMNS else float | None) for name in WINDOW_COLUMNS],
         bases=(_WindowHead,),
         frozen=True,
         kw_only=True,

@@ -14,8 +14,14 @@ import polars as pl
 
 DEPTH = 10
 BASELINE_BOOKS = 600
-METRICS = ("imbalance_ratio", "weighted_imbalance", "vtob_ratio", "spread", "spread_bps", "mid")
-STATISTICS = ("first", "last", "min", "max", "mean")
+AVERAGED = ("imbalance_ratio", "weighted_imbalance", "queue_imbalance", "vtob_ratio", "spread", "spread_bps")
+PRICES = ("mid", "weighted_mid")
+FLOWS = ("ofi", "multi_level_ofi")
+METRICS = (*AVERAGED, *PRICES, *FLOWS)
+WINDOW_NUMBERS = [
+    *(f"{name}_{statistic}" for name in (*AVERAGED, *PRICES) for statistic in ("open", "high", "low", "close")),
+    *(f"{name}_{statistic}" for name in (*AVERAGED, *FLOWS) for statistic in ("sum", "count")),
+]
 
 
 def books_of_recording(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -54,7 +60,12 @@ def books_of_recording(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str,
 
 
 def metrics(books: pl.DataFrame) -> pl.DataFrame:
-    """Every metric of each book; `books` in the order of the updates, with at least one level a side."""
+    """Every metric of each book; `books` in the order of the updates, with at least one level a side.
+
+    Where they come in several runs, between which a symbol was not live, a column `run` tells these apart.
+    """
+    if "run" not in books.columns:
+        books = books.with_columns(run=0)
     top = [pl.col(side).list.head(DEPTH) for side in ("bid_qty", "ask_qty")]
     books = books.with_columns(bid_qty=top[0], ask_qty=top[1])
     weights = pl.int_ranges(1, pl.col("bid_qty").list.len() + 1), pl.int_ranges(1, pl.col("ask_qty").list.len() + 1)
@@ -79,16 +90,41 @@ def metrics(books: pl.DataFrame) -> pl.DataFrame:
         spread=spread,
         spread_bps=10_000 * spread / mid,
         mid=mid,
+        queue_imbalance=(pl.col("best_bid_qty") - pl.col("best_ask_qty"))
+        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
+        weighted_mid=(pl.col("best_bid") * pl.col("best_ask_qty") + pl.col("best_ask") * pl.col("best_bid_qty"))
+        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
+        **level_flows(),
     ).with_columns(
         spread_baseline=pl.col("spread").rolling_mean(BASELINE_BOOKS, min_samples=1).over("symbol"),
+        ofi=pl.col("flow_1"),
+        multi_level_ofi=pl.sum_horizontal(*(f"flow_{level}" for level in range(1, DEPTH + 1)), ignore_nulls=False),
     )
+
+
+def level_flows() -> dict[str, pl.Expr]:
+    """e_1 … e_DEPTH of Cont, Kukanov and Stoikov (2014, eq. 3), level by level; null for the first book of a run.
+
+    Written with the change of each side's queue: what was added where the price stayed or improved, less what was there
+    before where it stayed or worsened.
+    """
+    flows = {}
+    for level in range(DEPTH):
+        side_flows = []
+        for side, improves in (("bid", 1), ("ask", -1)):
+            price = pl.col(f"{side}_price").list.get(level, null_on_oob=True)
+            quantity = pl.col(f"{side}_qty").list.get(level, null_on_oob=True)
+            moved = (price - price.shift(1).over("symbol", "run")) * improves
+            before = quantity.shift(1).over("symbol", "run")
+            side_flows.append(
+                pl.when(moved > 0).then(quantity).when(moved < 0).then(-before).when(moved == 0).then(quantity - before)
+            )
+        flows[f"flow_{level + 1}"] = side_flows[0] - side_flows[1]
+    return flows
 
 
 def windows(of_metrics: pl.DataFrame) -> pl.DataFrame:
     """The one-second windows of the metrics, sorted by symbol and start."""
-    statistics = [
-        getattr(pl.col(name), statistic)().alias(f"{name}_{statistic}") for name in METRICS for statistic in STATISTICS
-    ]
     return (
         of_metrics.with_columns(window_start_ms=pl.col("event_time_ms") // 1000 * 1000)
         .group_by("symbol", "window_start_ms", maintain_order=True)
@@ -96,10 +132,23 @@ def windows(of_metrics: pl.DataFrame) -> pl.DataFrame:
             pl.len().alias("updates"),
             pl.col("update_id").first().alias("first_update_id"),
             pl.col("update_id").last().alias("last_update_id"),
-            *statistics,
+            *(expression.alias(name) for name, expression in window_statistics()),
         )
         .sort("symbol", "window_start_ms")
     )
+
+
+def window_statistics() -> Iterator[tuple[str, pl.Expr]]:
+    """Each of WINDOW_NUMBERS as polars aggregates it; nulls are left out."""
+    for name in (*AVERAGED, *PRICES):
+        known = pl.col(name).drop_nulls()
+        yield f"{name}_open", known.first()
+        yield f"{name}_high", known.max()
+        yield f"{name}_low", known.min()
+        yield f"{name}_close", known.last()
+    for name in (*AVERAGED, *FLOWS):
+        yield f"{name}_sum", pl.col(name).sum()
+        yield f"{name}_count", pl.col(name).count().cast(pl.Int64)
 
 
 def assert_equal(ours: pl.DataFrame, theirs: pl.DataFrame, *, exact: list[str], close: list[str]) -> None:

@@ -2,35 +2,50 @@
 -- empty; a level that is missing counts as 0. A heartbeat has none of them: it says the time and the state.
 -- `heartbeat_before` is the offset of the symbol's last heartbeat up to the record: the two kinds part ways here, since
 -- only books count in the mean of the spread, and the alerts put them together again with it (flink.ordering).
+-- `breaks` counts the records that say that the symbol is or was not live: where it is the same for two books, both were
+-- live and nothing was lost between them. What flows from one book to the next is computed before the records become a
+-- stream, since every reader of that stream would compute it again.
 WITH ordered AS (
   SELECT *,
-    MAX(CASE WHEN record_type = 'heartbeat' THEN kafka_offset END)
-      OVER (PARTITION BY symbol ORDER BY arrival) AS heartbeat_before
+    MAX(CASE WHEN record_type = 'heartbeat' THEN kafka_offset END) OVER arrivals AS heartbeat_before,
+    SUM(CASE WHEN record_type = 'feed_gap' OR book_state <> 'live' THEN 1 ELSE 0 END) OVER arrivals AS breaks
   FROM (
     SELECT
       `type` AS record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id,
-      `state` AS book_state, reason,
+      `state` AS book_state, reason, bid_price, bid_qty, ask_price, ask_qty,
       $quantity_expressions,
       event_time, PROCTIME() AS arrival
     FROM raw_records
     WHERE $readable
   )
+  WINDOW arrivals AS (PARTITION BY symbol ORDER BY arrival)
+), books_in_order AS (
+  SELECT *,
+    LAG(CASE WHEN book_state = 'live' THEN breaks END) OVER arrivals AS last_breaks,
+    LAG(bid_price) OVER arrivals AS last_bid_price,
+    LAG(bid_qty) OVER arrivals AS last_bid_qty,
+    LAG(ask_price) OVER arrivals AS last_ask_price,
+    LAG(ask_qty) OVER arrivals AS last_ask_qty
+  FROM ordered
+  WHERE record_type = 'book'
+  WINDOW arrivals AS (PARTITION BY symbol ORDER BY arrival)
 )
 SELECT
   record_type, venue, symbol, kafka_offset, heartbeat_before, event_time_ms, receive_time_ms, update_id,
   book_state, reason,
   $quantity_columns,
+  $level_flows AS level_flows,
   AVG(best_ask - best_bid) OVER baseline AS spread_baseline,
   COUNT(best_ask - best_bid) OVER baseline AS spread_baseline_books,
   event_time
-FROM ordered
-WHERE record_type = 'book'
+FROM books_in_order
 WINDOW baseline AS (PARTITION BY symbol ORDER BY arrival ROWS BETWEEN $baseline_preceding PRECEDING AND CURRENT ROW)
 UNION ALL
 SELECT
   record_type, venue, symbol, kafka_offset, heartbeat_before, event_time_ms, receive_time_ms, update_id,
   book_state, reason,
   $quantity_columns,
+  CAST(NULL AS ARRAY<DOUBLE>),
   CAST(NULL AS DOUBLE),
   CAST(NULL AS BIGINT),
   event_time

@@ -9,7 +9,7 @@ from psycopg.sql import SQL
 
 from orderbook.errors import UnreadableMessage
 from orderbook.messages import Alert, Window
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 from sinks.timescale.upserting import Column, Table
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ WINDOWS: Final[Table[Window]] = Table(
         Column("updates", COUNT),
         Column("first_update_id", COUNT),
         Column("last_update_id", COUNT),
-        *(Column(name, REAL) for name in WINDOW_COLUMNS),
+        *(Column(name, COUNT if name in COUNT_COLUMNS else REAL) for name in WINDOW_COLUMNS),
     ),
     key=("symbol", "window_start", "venue"),
     newest_first=SQL("batch_position DESC"),

@@ -27,8 +27,6 @@ from tests.topics import TopicReader
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(900)]
 
-WINDOW_NUMBERS = [f"{name}_{statistic}" for name in oracle.METRICS for statistic in oracle.STATISTICS]
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -170,13 +168,13 @@ def test_every_window_equals_an_independent_computation(run: Run) -> None:
         ours,
         run.expected_windows,
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
-        close=WINDOW_NUMBERS,
+        close=oracle.WINDOW_NUMBERS,
     )
     assert (ours["window_end_ms"] - ours["window_start_ms"]).unique().to_list() == [1000]
 
 
 def test_the_database_holds_every_window_exactly_once(run: Run) -> None:
-    columns = ["symbol", "updates", "first_update_id", "last_update_id", *WINDOW_NUMBERS]
+    columns = ["symbol", "updates", "first_update_id", "last_update_id", *oracle.WINDOW_NUMBERS]
     with psycopg.connect(run.settings.database_conninfo) as connection:
         cursor = connection.execute(
             "SELECT (extract(epoch FROM window_start) * 1000)::bigint AS window_start_ms, "  # noqa: S608 - our own names
@@ -187,7 +185,7 @@ def test_the_database_holds_every_window_exactly_once(run: Run) -> None:
         stored,
         run.expected_windows,
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
-        close=WINDOW_NUMBERS,
+        close=oracle.WINDOW_NUMBERS,
     )
 
 

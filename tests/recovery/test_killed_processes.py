@@ -21,7 +21,6 @@ from tests.topics import TopicReader
 pytestmark = [pytest.mark.recovery, pytest.mark.timeout(900)]
 
 LATE_MS = 3000
-WINDOW_NUMBERS = [f"{name}_{statistic}" for name in oracle.METRICS for statistic in oracle.STATISTICS]
 
 
 def kill(stack: Stack, name: str) -> None:
@@ -51,7 +50,7 @@ def numbers_move(stack: Stack) -> None:
 
 
 def stored_windows(stack: Stack) -> pl.DataFrame:
-    columns = ["symbol", "updates", "first_update_id", "last_update_id", *WINDOW_NUMBERS]
+    columns = ["symbol", "updates", "first_update_id", "last_update_id", *oracle.WINDOW_NUMBERS]
     with psycopg.connect(stack.settings.database_conninfo) as connection:
         cursor = connection.execute(
             "SELECT (extract(epoch FROM window_start) * 1000)::bigint AS window_start_ms, "  # noqa: S608 - our own names
@@ -88,7 +87,7 @@ def test_each_comes_back_by_itself_and_the_store_holds_every_window_exactly_once
         stored,
         expected,
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
-        close=WINDOW_NUMBERS,
+        close=oracle.WINDOW_NUMBERS,
     )
     assert expected["symbol"].n_unique() == len(stack.settings.symbols)
     letters = TopicReader(stack.settings.kafka_bootstrap_servers, Topics(stack.settings.topic_prefix).dead_letter)

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from orderbook.messages import Book, BookState, Heartbeat, RawMessage, encode
+from orderbook.messages import Book, BookState, FeedGap, Heartbeat, RawMessage, encode
 from orderbook.topics import partition_of, uncovered_partitions
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -73,6 +73,23 @@ def heartbeat(symbol: str, time_ms: int, state: BookState = "live", reason: str 
     )
 
 
+def feed_gap(symbol: str, time_ms: int) -> FeedGap:
+    """The end of a stretch so short that no heartbeat told of it."""
+    return FeedGap(
+        venue="simulator",
+        symbol=symbol,
+        event_time_ms=time_ms,
+        receive_time_ms=time_ms + 3,
+        gap_id=f"{symbol}{time_ms}",
+        cause="gap",
+        reason="sequence gap",
+        start_event_time_ms=time_ms - 20,
+        start_receive_time_ms=time_ms - 17,
+        end_event_time_ms=time_ms,
+        end_receive_time_ms=time_ms + 3,
+    )
+
+
 def _lively(symbol: str) -> list[RawMessage]:
     """Pressure that swings for seconds, a spread that jumps, one-sided books, two stretches of mistrust."""
     dice = random.Random(symbol)  # noqa: S311 - a market, not a secret
@@ -88,6 +105,8 @@ def _lively(symbol: str) -> list[RawMessage]:
                 heartbeat(symbol, next_beat) if known else heartbeat(symbol, next_beat, "resyncing", "sequence gap")
             )
             next_beat += 1000
+        if dice.random() < 0.02:
+            messages.append(feed_gap(symbol, time_ms))
         if time_ms not in mistrusted:
             pressure = max(-0.95, min(0.95, 0.97 * pressure + dice.gauss(0, 0.2)))
             if mistrusted.start - 5000 <= time_ms < mistrusted.start:

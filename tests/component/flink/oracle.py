@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import polars as pl
 
-from orderbook.messages import Book, Heartbeat
+from orderbook.messages import Book, FeedGap, Heartbeat
+from tests import oracle
 from tests.component.flink.market import DEPTH, Record
 
 BASELINE_UPDATES = 150
 WARM_UP = 100
 KEY = ("symbol", "update_id")
-METRICS = ("imbalance_ratio", "weighted_imbalance", "vtob_ratio", "spread", "spread_bps", "mid")
+
+
+FLOW_SCHEMA = {
+    "symbol": pl.String(),
+    "update_id": pl.Int64(),
+    "level_flows": pl.List(pl.Float64),
+    "ofi": pl.Float64(),
+    "multi_level_ofi": pl.Float64(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,13 @@ def metrics(records: list[Record]) -> pl.DataFrame:
         spread=ask - bid,
         spread_bps=20_000 * (ask - bid) / (ask + bid),
         mid=(ask + bid) / 2,
+        queue_imbalance=(pl.col("best_bid_qty") - pl.col("best_ask_qty"))
+        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
+        weighted_mid=(bid * pl.col("best_ask_qty") + ask * pl.col("best_bid_qty"))
+        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
     )
+    flows = pl.DataFrame(_flows(records), schema=FLOW_SCHEMA, orient="row")
+    frame = frame.join(flows, on=["symbol", "update_id"], how="left", maintain_order="left", validate="1:1")
     rolling = pl.col("spread").rolling_mean(BASELINE_UPDATES, min_samples=1).over("symbol")
     counted = pl.col("spread").is_not_null().cast(pl.Int64).rolling_sum(BASELINE_UPDATES, min_samples=1).over("symbol")
     return frame.with_columns(spread_baseline=rolling, baseline_books=counted).drop(
@@ -74,26 +90,67 @@ def metrics(records: list[Record]) -> pl.DataFrame:
     )
 
 
+def _flows(records: list[Record]) -> list[tuple[str, int, list[float], float, float]]:
+    """The order flow imbalances of each book that has them: it and the book before are live, and all between them."""
+    flows = []
+    before: dict[str, Book | None] = {}
+    for record in records:
+        message = record.message
+        if isinstance(message, FeedGap) or (isinstance(message, Heartbeat) and message.state != "live"):
+            before[message.symbol] = None
+        elif isinstance(message, Book):
+            last = before.get(message.symbol)
+            if last is not None and message.state == "live" and _two_sided(last) and _two_sided(message):
+                of_levels = [
+                    _side_flow(
+                        _level(message.bid_price, level),
+                        _level(last.bid_price, level),
+                        _level(message.bid_qty, level),
+                        _level(last.bid_qty, level),
+                    )
+                    - _side_flow(
+                        _negative(_level(message.ask_price, level)),
+                        _negative(_level(last.ask_price, level)),
+                        _level(message.ask_qty, level),
+                        _level(last.ask_qty, level),
+                    )
+                    for level in range(DEPTH)
+                ]
+                flows.append((message.symbol, message.update_id, of_levels, of_levels[0], math.fsum(of_levels)))
+            before[message.symbol] = message if message.state == "live" else None
+    return flows
+
+
+def _side_flow(price: float | None, last: float | None, qty: float | None, last_qty: float | None) -> float:
+    """What came to one side of one level, prices signed so that larger is better; an absent level is worst."""
+    price_is, last_was = -math.inf if price is None else price, -math.inf if last is None else last
+    came = (qty or 0.0) if price_is >= last_was else 0.0
+    left = (last_qty or 0.0) if price_is <= last_was else 0.0
+    return came - left
+
+
+def _level(values: list[float], level: int) -> float | None:
+    return values[level] if level < len(values) else None
+
+
+def _negative(price: float | None) -> float | None:
+    return None if price is None else -price
+
+
+def _two_sided(book: Book) -> bool:
+    return bool(book.bid_price and book.ask_price)
+
+
 def windows(books: pl.DataFrame) -> pl.DataFrame:
     """One row a symbol and second, of its proven books."""
     start = pl.col("event_time_ms") // 1000 * 1000
-    statistics = []
-    for name in METRICS:
-        known = pl.col(name).drop_nulls()
-        statistics += [
-            known.first().alias(f"{name}_first"),
-            known.last().alias(f"{name}_last"),
-            pl.col(name).min().alias(f"{name}_min"),
-            pl.col(name).max().alias(f"{name}_max"),
-            pl.col(name).mean().alias(f"{name}_mean"),
-        ]
     trusted = books.filter(pl.col("state") == "live")
     return trusted.group_by("venue", "symbol", window_start_ms=start, maintain_order=True).agg(
         (pl.col("event_time_ms").first() // 1000 * 1000 + 1000).alias("window_end_ms"),
         pl.len().cast(pl.Int64).alias("updates"),
         pl.col("update_id").first().alias("first_update_id"),
         pl.col("update_id").last().alias("last_update_id"),
-        *statistics,
+        *(expression.alias(name) for name, expression in oracle.window_statistics()),
     )
 
 

@@ -19,7 +19,7 @@ def settings(**overrides: object) -> Settings:
 
 def declared(ddl: str) -> list[str]:
     """The names of the columns of a CREATE TABLE."""
-    return re.findall(r"^  `(\w+)` (?:STRING|BIGINT|DOUBLE),?$", ddl, flags=re.MULTILINE)
+    return re.findall(r"^  `(\w+)` (?:STRING|BIGINT|DOUBLE|ARRAY<DOUBLE>),?$", ddl, flags=re.MULTILINE)
 
 
 def test_every_statement_is_rendered_in_full() -> None:
@@ -61,21 +61,38 @@ def test_the_alert_table_has_the_keys_of_an_encoded_alert() -> None:
     assert [column.name for column in alert_columns()] == keys
 
 
-def test_windows_and_metrics_come_from_the_catalogue() -> None:
+def test_metrics_and_their_statistics_come_from_the_catalogue() -> None:
     statements = render(settings()).statements
+    aggregates = {"open": "FIRST_VALUE", "close": "LAST_VALUE", "low": "MIN", "high": "MAX"}
     for metric in METRICS:
-        assert f"{metric.sql} AS {metric.name}" in statements["measured"]
-        for function in ("FIRST_VALUE", "LAST_VALUE", "MIN", "MAX", "AVG"):
-            assert f"{function}({metric.name})" in statements["insert_processed"]
+        assert metric.sql.startswith("$") or f"{metric.sql} AS {metric.name}" in statements["measured"]
+        for statistic in ("open", "high", "low", "close"):
+            wanted = statistic in metric.statistics
+            assert (f"{aggregates[statistic]}({metric.name})" in statements["insert_processed"]) == wanted
+        for statistic, expression in (("sum", f"COALESCE(SUM({metric.name}), 0)"), ("count", f"COUNT({metric.name})")):
+            assert (expression in statements["insert_processed"]) == (statistic in metric.statistics)
+
+
+def test_the_flow_of_all_levels_reads_each_of_them_once() -> None:
+    measured = render(settings(calculate_depth=4)).statements["measured"]
+    assert "level_flows[1] + level_flows[2] + level_flows[3] + level_flows[4] AS multi_level_ofi" in measured
 
 
 @pytest.mark.parametrize("depth", [1, 3, 20])
 def test_sums_read_exactly_the_levels_asked_for(depth: int) -> None:
-    records = render(settings(calculate_depth=depth)).statements["records"]
+    records = render(settings(calculate_depth=depth)).statements["records"].partition("books_in_order AS")[0]
     levels = [int(level) for level in re.findall(r"COALESCE\(ask_qty\[(\d+)\], 0\)(?! /)", records)]
     assert levels == list(range(1, depth + 1))
     weighted = re.findall(r"COALESCE\(bid_qty\[(\d+)\], 0\) / (\d+)", records)
     assert weighted == [(str(level), str(level)) for level in range(1, depth + 1)]
+
+
+@pytest.mark.parametrize("depth", [1, 3, 20])
+def test_each_level_has_its_flow(depth: int) -> None:
+    flows = render(settings(calculate_depth=depth)).statements["records"].partition("ARRAY[")[2].partition("\n  ]")[0]
+    levels = [re.findall(r"\b(?:last_)?(?:bid|ask)_(?:price|qty)\[(\d+)\]", flow) for flow in flows.split(",\n")]
+    # Four comparisons of two prices, and a quantity each.
+    assert levels == [[str(level)] * 12 for level in range(1, depth + 1)]
 
 
 def test_settings_arrive_where_they_are_meant() -> None:

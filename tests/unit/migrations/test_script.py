@@ -69,4 +69,4 @@ def test_a_new_file_takes_the_next_number(tmp_path: Path) -> None:
 
 
 def test_the_product_s_own_files_are_in_order() -> None:
-    assert [script.version for script in read_scripts()] == [1, 2, 3, 4]
+    assert [script.version for script in read_scripts()] == [1, 2, 3, 4, 5]

@@ -5,7 +5,7 @@ import pytest
 
 from orderbook.errors import UnreadableMessage
 from orderbook.messages import Alert, Window
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 from sinks.timescale import ALERTS, WINDOWS, check_storable
 
 WINDOW = Window(
@@ -16,7 +16,7 @@ WINDOW = Window(
     updates=3,
     first_update_id=1,
     last_update_id=3,
-    values=(None,) * len(WINDOW_COLUMNS),
+    values=tuple(0 if name in COUNT_COLUMNS else None for name in WINDOW_COLUMNS),
 )
 ALERT = Alert(
     venue="simulator",

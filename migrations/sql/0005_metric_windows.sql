@@ -1,0 +1,139 @@
+-- Windows say open, high, low and close of levels, and sum and count of what adds up; flows from book to book join them.
+--
+-- A mean over books could not be rolled up and goes; sum over count is the same mean. The statistics are those of
+-- orderbook/metrics.py (WINDOW_COLUMNS); a test holds the two together. Rows from before have count 0: not known.
+
+DROP VIEW dashboard_summary;
+
+ALTER TABLE orderbook_metrics RENAME COLUMN imbalance_ratio_first TO imbalance_ratio_open;
+ALTER TABLE orderbook_metrics RENAME COLUMN imbalance_ratio_last TO imbalance_ratio_close;
+ALTER TABLE orderbook_metrics RENAME COLUMN imbalance_ratio_min TO imbalance_ratio_low;
+ALTER TABLE orderbook_metrics RENAME COLUMN imbalance_ratio_max TO imbalance_ratio_high;
+ALTER TABLE orderbook_metrics RENAME COLUMN weighted_imbalance_first TO weighted_imbalance_open;
+ALTER TABLE orderbook_metrics RENAME COLUMN weighted_imbalance_last TO weighted_imbalance_close;
+ALTER TABLE orderbook_metrics RENAME COLUMN weighted_imbalance_min TO weighted_imbalance_low;
+ALTER TABLE orderbook_metrics RENAME COLUMN weighted_imbalance_max TO weighted_imbalance_high;
+ALTER TABLE orderbook_metrics RENAME COLUMN vtob_ratio_first TO vtob_ratio_open;
+ALTER TABLE orderbook_metrics RENAME COLUMN vtob_ratio_last TO vtob_ratio_close;
+ALTER TABLE orderbook_metrics RENAME COLUMN vtob_ratio_min TO vtob_ratio_low;
+ALTER TABLE orderbook_metrics RENAME COLUMN vtob_ratio_max TO vtob_ratio_high;
+ALTER TABLE orderbook_metrics RENAME COLUMN spread_first TO spread_open;
+ALTER TABLE orderbook_metrics RENAME COLUMN spread_last TO spread_close;
+ALTER TABLE orderbook_metrics RENAME COLUMN spread_min TO spread_low;
+ALTER TABLE orderbook_metrics RENAME COLUMN spread_max TO spread_high;
+ALTER TABLE orderbook_metrics RENAME COLUMN spread_bps_first TO spread_bps_open;
+ALTER TABLE orderbook_metrics RENAME COLUMN spread_bps_last TO spread_bps_close;
+ALTER TABLE orderbook_metrics RENAME COLUMN spread_bps_min TO spread_bps_low;
+ALTER TABLE orderbook_metrics RENAME COLUMN spread_bps_max TO spread_bps_high;
+ALTER TABLE orderbook_metrics RENAME COLUMN mid_first TO mid_open;
+ALTER TABLE orderbook_metrics RENAME COLUMN mid_last TO mid_close;
+ALTER TABLE orderbook_metrics RENAME COLUMN mid_min TO mid_low;
+ALTER TABLE orderbook_metrics RENAME COLUMN mid_max TO mid_high;
+
+ALTER TABLE orderbook_metrics
+    DROP COLUMN imbalance_ratio_mean,
+    DROP COLUMN weighted_imbalance_mean,
+    DROP COLUMN vtob_ratio_mean,
+    DROP COLUMN spread_mean,
+    DROP COLUMN spread_bps_mean,
+    DROP COLUMN mid_mean;
+
+ALTER TABLE orderbook_metrics
+    ADD COLUMN imbalance_ratio_sum double precision,
+    ADD COLUMN imbalance_ratio_count bigint NOT NULL DEFAULT 0,
+    ADD COLUMN weighted_imbalance_sum double precision,
+    ADD COLUMN weighted_imbalance_count bigint NOT NULL DEFAULT 0,
+    ADD COLUMN queue_imbalance_open double precision,
+    ADD COLUMN queue_imbalance_high double precision,
+    ADD COLUMN queue_imbalance_low double precision,
+    ADD COLUMN queue_imbalance_close double precision,
+    ADD COLUMN queue_imbalance_sum double precision,
+    ADD COLUMN queue_imbalance_count bigint NOT NULL DEFAULT 0,
+    ADD COLUMN vtob_ratio_sum double precision,
+    ADD COLUMN vtob_ratio_count bigint NOT NULL DEFAULT 0,
+    ADD COLUMN spread_sum double precision,
+    ADD COLUMN spread_count bigint NOT NULL DEFAULT 0,
+    ADD COLUMN spread_bps_sum double precision,
+    ADD COLUMN spread_bps_count bigint NOT NULL DEFAULT 0,
+    ADD COLUMN weighted_mid_open double precision,
+    ADD COLUMN weighted_mid_high double precision,
+    ADD COLUMN weighted_mid_low double precision,
+    ADD COLUMN weighted_mid_close double precision,
+    ADD COLUMN ofi_sum double precision,
+    ADD COLUMN ofi_count bigint NOT NULL DEFAULT 0,
+    ADD COLUMN multi_level_ofi_sum double precision,
+    ADD COLUMN multi_level_ofi_count bigint NOT NULL DEFAULT 0;
+
+COMMENT ON COLUMN orderbook_metrics.imbalance_ratio_open IS 'First imbalance_ratio in the window: (Qb - Qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.imbalance_ratio_high IS 'Largest imbalance_ratio in the window: (Qb - Qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.imbalance_ratio_low IS 'Least imbalance_ratio in the window: (Qb - Qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.imbalance_ratio_close IS 'Last imbalance_ratio in the window: (Qb - Qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.imbalance_ratio_sum IS 'Sum of imbalance_ratio over the window: (Qb - Qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.imbalance_ratio_count IS 'Books in the window that have imbalance_ratio';
+COMMENT ON COLUMN orderbook_metrics.weighted_imbalance_open IS 'First weighted_imbalance in the window: (Σ qb_i/i - Σ qa_i/i) / (Σ qb_i/i + Σ qa_i/i) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.weighted_imbalance_high IS 'Largest weighted_imbalance in the window: (Σ qb_i/i - Σ qa_i/i) / (Σ qb_i/i + Σ qa_i/i) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.weighted_imbalance_low IS 'Least weighted_imbalance in the window: (Σ qb_i/i - Σ qa_i/i) / (Σ qb_i/i + Σ qa_i/i) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.weighted_imbalance_close IS 'Last weighted_imbalance in the window: (Σ qb_i/i - Σ qa_i/i) / (Σ qb_i/i + Σ qa_i/i) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.weighted_imbalance_sum IS 'Sum of weighted_imbalance over the window: (Σ qb_i/i - Σ qa_i/i) / (Σ qb_i/i + Σ qa_i/i) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.weighted_imbalance_count IS 'Books in the window that have weighted_imbalance';
+COMMENT ON COLUMN orderbook_metrics.queue_imbalance_open IS 'First queue_imbalance in the window: (qb - qa) / (qb + qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.queue_imbalance_high IS 'Largest queue_imbalance in the window: (qb - qa) / (qb + qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.queue_imbalance_low IS 'Least queue_imbalance in the window: (qb - qa) / (qb + qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.queue_imbalance_close IS 'Last queue_imbalance in the window: (qb - qa) / (qb + qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.queue_imbalance_sum IS 'Sum of queue_imbalance over the window: (qb - qa) / (qb + qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.queue_imbalance_count IS 'Books in the window that have queue_imbalance';
+COMMENT ON COLUMN orderbook_metrics.vtob_ratio_open IS 'First vtob_ratio in the window: (qb + qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.vtob_ratio_high IS 'Largest vtob_ratio in the window: (qb + qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.vtob_ratio_low IS 'Least vtob_ratio in the window: (qb + qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.vtob_ratio_close IS 'Last vtob_ratio in the window: (qb + qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.vtob_ratio_sum IS 'Sum of vtob_ratio over the window: (qb + qa) / (Qb + Qa) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.vtob_ratio_count IS 'Books in the window that have vtob_ratio';
+COMMENT ON COLUMN orderbook_metrics.spread_open IS 'First spread in the window: Pa - Pb [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.spread_high IS 'Largest spread in the window: Pa - Pb [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.spread_low IS 'Least spread in the window: Pa - Pb [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.spread_close IS 'Last spread in the window: Pa - Pb [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.spread_sum IS 'Sum of spread over the window: Pa - Pb [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.spread_count IS 'Books in the window that have spread';
+COMMENT ON COLUMN orderbook_metrics.spread_bps_open IS 'First spread_bps in the window: 10^4 (Pa - Pb) / M [bps]';
+COMMENT ON COLUMN orderbook_metrics.spread_bps_high IS 'Largest spread_bps in the window: 10^4 (Pa - Pb) / M [bps]';
+COMMENT ON COLUMN orderbook_metrics.spread_bps_low IS 'Least spread_bps in the window: 10^4 (Pa - Pb) / M [bps]';
+COMMENT ON COLUMN orderbook_metrics.spread_bps_close IS 'Last spread_bps in the window: 10^4 (Pa - Pb) / M [bps]';
+COMMENT ON COLUMN orderbook_metrics.spread_bps_sum IS 'Sum of spread_bps over the window: 10^4 (Pa - Pb) / M [bps]';
+COMMENT ON COLUMN orderbook_metrics.spread_bps_count IS 'Books in the window that have spread_bps';
+COMMENT ON COLUMN orderbook_metrics.mid_open IS 'First mid in the window: (Pb + Pa) / 2 [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.mid_high IS 'Largest mid in the window: (Pb + Pa) / 2 [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.mid_low IS 'Least mid in the window: (Pb + Pa) / 2 [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.mid_close IS 'Last mid in the window: (Pb + Pa) / 2 [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.weighted_mid_open IS 'First weighted_mid in the window: (Pb qa + Pa qb) / (qa + qb) [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.weighted_mid_high IS 'Largest weighted_mid in the window: (Pb qa + Pa qb) / (qa + qb) [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.weighted_mid_low IS 'Least weighted_mid in the window: (Pb qa + Pa qb) / (qa + qb) [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.weighted_mid_close IS 'Last weighted_mid in the window: (Pb qa + Pa qb) / (qa + qb) [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.ofi_sum IS 'Sum of ofi over the window: e_1, where e_k = qb_k [pb_k ≥ pb_k''] - qb_k'' [pb_k ≤ pb_k''] - qa_k [pa_k ≤ pa_k''] + qa_k'' [pa_k ≥ pa_k''] [base currency]';
+COMMENT ON COLUMN orderbook_metrics.ofi_count IS 'Books in the window that have ofi';
+COMMENT ON COLUMN orderbook_metrics.multi_level_ofi_sum IS 'Sum of multi_level_ofi over the window: Σ e_k over the top CALCULATE_DEPTH levels; a level that a book does not have is empty [base currency]';
+COMMENT ON COLUMN orderbook_metrics.multi_level_ofi_count IS 'Books in the window that have multi_level_ofi';
+
+-- As in 0004, which took the columns of that time.
+CREATE VIEW dashboard_summary AS
+WITH RECURSIVE symbols (symbol) AS (
+    (SELECT symbol FROM orderbook_metrics ORDER BY symbol LIMIT 1)
+    UNION ALL
+    SELECT (SELECT later.symbol
+            FROM orderbook_metrics AS later
+            WHERE later.symbol > symbols.symbol
+            ORDER BY later.symbol
+            LIMIT 1)
+    FROM symbols
+    WHERE symbols.symbol IS NOT NULL
+)
+SELECT newest.*, now() - newest.window_end AS age
+FROM symbols
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM orderbook_metrics
+    WHERE orderbook_metrics.symbol = symbols.symbol
+    ORDER BY orderbook_metrics.window_start DESC
+    LIMIT 1
+) AS newest;
+
+COMMENT ON VIEW dashboard_summary IS 'The newest window of each symbol; age is the time since its end';

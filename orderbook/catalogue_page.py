@@ -1,0 +1,67 @@
+"""The metric catalogue as a page of the documentation: `python -m orderbook.catalogue_page > docs/metrics.md`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from orderbook.metrics import METRICS
+
+if TYPE_CHECKING:
+    from orderbook.metrics import Metric
+
+HEAD: Final = """\
+# Metrics
+
+Made by `python -m orderbook.catalogue_page` from `orderbook/metrics.py`, where each metric stands once: the job's SQL,
+the columns of the topics and the table, the labels and this page come from it.
+
+Notation: pb_k, qb_k, pa_k, qa_k are price and quantity of level k of the bids and the asks; Pb, qb, Pa, qa those of
+level 1; Qb and Qa the quantities of the top CALCULATE_DEPTH levels, summed; M = (Pb + Pa) / 2. [c] is 1 where c holds
+and 0 elsewhere; a dash marks the book before. What is undefined is null, never 0; an empty side leaves all of a book's
+metrics undefined.
+"""
+
+WINDOWS: Final = """\
+## Windows
+
+Only live books enter a window. `open`, `high`, `low` and `close` are the first, largest, least and last value; `sum`
+and `count` are over the books that have a value, so that windows can be added together: sum over count is the mean
+over the books.
+"""
+
+STATED: Final = """\
+Order flow imbalance explains the price change of the same window; it does not forecast the next one.
+"""
+
+
+def page() -> str:
+    """Return the page, Markdown, with one section a metric in the order of the catalogue."""
+    sections = [HEAD, "## Of each book\n", *(_section(metric) for metric in METRICS), STATED, WINDOWS]
+    return "\n".join(sections)
+
+
+def _section(metric: Metric) -> str:
+    rows = {
+        "definition": metric.definition,
+        "unit": metric.unit,
+        "range": _range(metric),
+        "undefined": metric.undefined,
+        "source": metric.source,
+        "window": ", ".join(metric.statistics),
+    }
+    lines = [f"### {metric.name}", "", f"{metric.label}.", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {text} |" for name, text in rows.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _range(metric: Metric) -> str:
+    if metric.low is None and metric.high is None:
+        return "any"
+    if metric.high is None:
+        return f"at least {metric.low:g}"
+    return f"{metric.low:g} to {metric.high:g}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
