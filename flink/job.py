@@ -72,7 +72,7 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     records = tables.to_data_stream(tables.sql_query(statements["records"]))
     schema = Schema.new_builder().column_by_metadata("record_time", "TIMESTAMP_LTZ(3)", "rowtime", is_virtual=True)
     tables.create_temporary_view("records", records, schema.watermark("record_time", "SOURCE_WATERMARK()").build())
-    for view in ("measured", "books", "live_books"):
+    for view in ("measured", "books", "live_books", "window_records", "seconds", "ten_seconds", "minutes"):
         tables.execute_sql(statements[view])
 
     alert_records = tables.to_data_stream(tables.sql_query(statements["alert_records"]))

@@ -13,18 +13,28 @@ if TYPE_CHECKING:
 
     from orderbook.metrics import Statistic
 
-WINDOW_HEAD: Final = {
-    "schema_version": str(SCHEMA_VERSION),
-    "venue": "venue",
-    "symbol": "symbol",
-    # A window's books tell its borders exactly, as integers: a TIMESTAMP would pass through 32-bit seconds.
+BELIEVED_MS: Final = 2000
+"""How long a state is believed without another record of the symbol: two heartbeats."""
+
+SECONDS_HEAD: Final = {
+    # The records tell the borders exactly, as integers: a TIMESTAMP would pass through 32-bit seconds.
     "window_start_ms": "MIN(event_time_ms) - MOD(MIN(event_time_ms), 1000)",
-    "window_end_ms": "MIN(event_time_ms) - MOD(MIN(event_time_ms), 1000) + 1000",
-    "updates": "COUNT(*)",
+    # The last record's state holds to the end. Books and heartbeats come in any order: their offsets tell the last.
+    "trusted_ms": (
+        "SUM(trusted_ms) + CASE WHEN MAX(kafka_offset) = MAX(CASE WHEN live THEN kafka_offset END) "
+        "THEN 1000 - MOD(MAX(event_time_ms), 1000) ELSE 0 END"
+    ),
+    "updates": "COUNT(update_id)",
     "first_update_id": "FIRST_VALUE(update_id)",
     "last_update_id": "LAST_VALUE(update_id)",
 }
-"""What a window says besides its statistics: the field of the message and its SQL."""
+"""What a window of a second says besides its statistics, from the records in it."""
+
+TRUSTED_MS: Final = (
+    f"CASE WHEN last_live AND event_time_ms - last_event_time_ms BETWEEN 0 AND {BELIEVED_MS} "
+    "THEN event_time_ms - GREATEST(last_event_time_ms, event_time_ms - MOD(event_time_ms, 1000)) ELSE 0 END"
+)
+"""How long the symbol was live before a record and within its second, by the state that the record before it told."""
 
 _AGGREGATES: Final[dict[Statistic, str]] = {
     "open": "FIRST_VALUE({0})",
@@ -34,6 +44,14 @@ _AGGREGATES: Final[dict[Statistic, str]] = {
     "sum": "COALESCE(SUM({0}), 0)",
     "count": "COUNT({0})",
 }
+_ROLLED_UP: Final[dict[Statistic, str]] = {
+    "open": "FIRST_VALUE({0})",
+    "high": "MAX({0})",
+    "low": "MIN({0})",
+    "close": "LAST_VALUE({0})",
+    "sum": "SUM({0})",
+    "count": "SUM({0})",
+}
 
 STATISTICS: Final = {
     f"{metric.name}_{statistic}": _AGGREGATES[statistic].format(metric.name)
@@ -41,6 +59,18 @@ STATISTICS: Final = {
     for statistic in metric.statistics
 }
 """Each numeric column of a window with its SQL over the window's books."""
+
+ROLLED_UP: Final = {
+    "trusted_ms": "SUM(trusted_ms)",
+    "updates": "SUM(updates)",
+    "first_update_id": "FIRST_VALUE(first_update_id)",
+    "last_update_id": "LAST_VALUE(last_update_id)",
+} | {
+    f"{metric.name}_{statistic}": _ROLLED_UP[statistic].format(f"{metric.name}_{statistic}")
+    for metric in METRICS
+    for statistic in metric.statistics
+}
+"""The columns of a longer window with their SQL over the shorter windows in it."""
 
 # Beyond an array's end its element is null.
 _TWO_SIDED: Final = "{0}bid_price[1] IS NOT NULL AND {0}ask_price[1] IS NOT NULL"
@@ -67,7 +97,7 @@ def quantities(depth: int) -> dict[str, str]:
 def level_flows(depth: int) -> str:
     """Return the SQL of the array of each level's order flow imbalance; `last_*` are the arrays of the book before."""
     flows = ",\n    ".join(_level_flow(level) for level in _levels(depth))
-    known = f"book_state = 'live' AND last_breaks = breaks AND {_TWO_SIDED.format('')} AND {_TWO_SIDED.format('last_')}"
+    known = f"live AND last_breaks = breaks AND {_TWO_SIDED.format('')} AND {_TWO_SIDED.format('last_')}"
     return f"CASE WHEN {known} THEN ARRAY[\n    {flows}\n  ] END"
 
 
@@ -75,6 +105,21 @@ def metric_expressions(depth: int) -> dict[str, str]:
     """Return each metric with its SQL over the columns of a record."""
     flow_sum = _sum(f"level_flows[{level}]" for level in _levels(depth))
     return {metric.name: Template(metric.sql).substitute(level_flow_sum=flow_sum) for metric in METRICS}
+
+
+def live_metric_expressions() -> dict[str, str]:
+    """Return each metric with its SQL for a window: null where the book is not live."""
+    return {metric.name: f"CASE WHEN live THEN {metric.name} END" for metric in METRICS}
+
+
+def window_fields(head: Iterable[str], window_ms: int) -> list[str]:
+    """Return the fields of a window of `window_ms` over the view that holds it, those of its head first."""
+    told = {
+        "schema_version": str(SCHEMA_VERSION),
+        "window_ms": f"CAST({window_ms} AS BIGINT)",
+        "window_end_ms": f"window_start_ms + {window_ms}",
+    }
+    return [told.get(name, name) for name in (*head, *STATISTICS)]
 
 
 def _level_flow(level: int) -> str:

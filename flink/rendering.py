@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from flink.measuring import STATISTICS, WINDOW_HEAD, level_flows, metric_expressions, quantities
+from flink.measuring import (
+    ROLLED_UP,
+    SECONDS_HEAD,
+    STATISTICS,
+    TRUSTED_MS,
+    level_flows,
+    live_metric_expressions,
+    metric_expressions,
+    quantities,
+    window_fields,
+)
 from orderbook.alerts import BASELINE_WARM_UP_BOOKS, AlertRules
 from orderbook.errors import SettingsError
 from orderbook.messages import SCHEMA_VERSION, Alert, Metrics, Window
@@ -29,6 +39,10 @@ STATEMENTS: Final = (
     "measured",
     "books",
     "live_books",
+    "window_records",
+    "seconds",
+    "ten_seconds",
+    "minutes",
     "alert_records",
     "metrics",
     "processed",
@@ -121,8 +135,13 @@ def _values(settings: Settings) -> dict[str, str]:
         "metrics_columns": _declared(_columns(Metrics)),
         "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),
         "processed_columns": _declared((*_window_head(), *_statistics())),
-        "window_head": _listed(WINDOW_HEAD[column.name] for column in _window_head()),
-        "statistics": _listed(STATISTICS.values()),
+        "trusted_ms": TRUSTED_MS,
+        "live_metric_expressions": _named(live_metric_expressions()),
+        "seconds_columns": _named(SECONDS_HEAD | STATISTICS),
+        "rolled_up_columns": _named(ROLLED_UP),
+        "second_fields": _window_fields(1000),
+        "ten_second_fields": _window_fields(10_000),
+        "minute_fields": _window_fields(60_000),
         "alerts_columns": _declared(alert_columns()),
     }
 
@@ -140,6 +159,10 @@ def _metrics_field(name: str) -> str:
 
 def _window_head() -> tuple[Column, ...]:
     return tuple(column for column in _columns(Window, without="values"))
+
+
+def _window_fields(window_ms: int) -> str:
+    return _listed(window_fields((column.name for column in _window_head()), window_ms))
 
 
 def _statistics() -> tuple[Column, ...]:

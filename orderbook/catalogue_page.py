@@ -25,7 +25,12 @@ metrics undefined.
 WINDOWS: Final = """\
 ## Windows
 
-Only live books enter a window. `open`, `high`, `low` and `close` are the first, largest, least and last value; `sum`
+Windows of 1, 10 and 60 seconds of event time, aligned to the epoch, the longer ones made from the shorter (topic
+`processed`; `window_ms` is their length). A window is written when the watermark passes its end, if it has a live book:
+only live books enter. `trusted_ms` is how much of it the symbol was live: a record's state holds until the symbol's
+next record, but not over more than two seconds; a second without any record, not even a heartbeat, is not trusted.
+
+`open`, `high`, `low` and `close` are the first, largest, least and last value; `sum`
 and `count` are over the books that have a value, so that windows can be added together: sum over count is the mean
 over the books.
 """

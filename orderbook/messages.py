@@ -255,8 +255,10 @@ class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
     venue: str
     symbol: str
+    window_ms: int
     window_start_ms: int
     window_end_ms: int
+    trusted_ms: int
     updates: int
     first_update_id: int
     last_update_id: int
@@ -265,8 +267,9 @@ class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
 class Window(_WindowHead, frozen=True, kw_only=True):
     """One closed event-time window [start, end) of one symbol (topic processed, key symbol).
 
-    `updates` books fell into it, the first and the last with the update ids given. `values` holds the statistics in
-    the order of `orderbook.metrics.WINDOW_COLUMNS`; on the wire each stands under its own name.
+    `window_ms` is its length: 1000, 10000 or 60000; for `trusted_ms` of it the symbol was live, by the states in its
+    records. `updates` live books fell into it, the first and the last with the update ids given. `values` holds the
+    statistics in the order of `orderbook.metrics.WINDOW_COLUMNS`; on the wire each stands under its own name.
     """
 
     values: tuple[float | None, ...]
@@ -327,8 +330,10 @@ def decode_window(payload: bytes) -> Window:
         schema_version=wire.schema_version,
         venue=wire.venue,
         symbol=wire.symbol,
+        window_ms=wire.window_ms,
         window_start_ms=wire.window_start_ms,
         window_end_ms=wire.window_end_ms,
+        trusted_ms=wire.trusted_ms,
         updates=wire.updates,
         first_update_id=wire.first_update_id,
         last_update_id=wire.last_update_id,

@@ -25,7 +25,7 @@ WINDOWS: Final = """
            spread_bps_close AS spread_bps,
            NULL::double precision AS spread_alert_bps
       FROM orderbook_metrics
-     WHERE symbol = %(symbol)s AND venue = %(venue)s
+     WHERE symbol = %(symbol)s AND venue = %(venue)s AND window_ms = 1000
        AND window_start >= %(start)s AND window_end <= %(end)s
      ORDER BY window_start
 """

@@ -1,7 +1,7 @@
 """An independent second computation of books, metrics and windows: plain dicts and polars, no code of the product.
 
-Definitions: Qb, Qa are the quantities of the ten best levels a side, w_i = 1/i, M the mid. Windows are [s, s + 1000)
-of the exchange's event time.
+Definitions: Qb, Qa are the quantities of the ten best levels a side, w_i = 1/i, M the mid. Windows are [s, s + w)
+of the exchange's event time, s a multiple of w.
 """
 
 from __future__ import annotations
@@ -123,11 +123,13 @@ def level_flows() -> dict[str, pl.Expr]:
     return flows
 
 
-def windows(of_metrics: pl.DataFrame) -> pl.DataFrame:
-    """The one-second windows of the metrics, sorted by symbol and start."""
+def windows(of_metrics: pl.DataFrame, window_ms: int = 1000) -> pl.DataFrame:
+    """The windows of the metrics of live books, sorted by symbol and start."""
     return (
-        of_metrics.with_columns(window_start_ms=pl.col("event_time_ms") // 1000 * 1000)
-        .group_by("symbol", "window_start_ms", maintain_order=True)
+        of_metrics.with_columns(
+            window_ms=pl.lit(window_ms, pl.Int64), window_start_ms=pl.col("event_time_ms") // window_ms * window_ms
+        )
+        .group_by("symbol", "window_ms", "window_start_ms", maintain_order=True)
         .agg(
             pl.len().alias("updates"),
             pl.col("update_id").first().alias("first_update_id"),
@@ -149,6 +151,29 @@ def window_statistics() -> Iterator[tuple[str, pl.Expr]]:
     for name in (*AVERAGED, *FLOWS):
         yield f"{name}_sum", pl.col(name).sum()
         yield f"{name}_count", pl.col(name).count().cast(pl.Int64)
+
+
+def trusted_ms(states: Iterable[tuple[int, bool]], window_ms: int) -> dict[int, int]:
+    """How many ms of each window, by its start, one symbol was live; `states` are the times and states of its records.
+
+    Counted ms by ms: in a second that holds a record, an ms has the state of the last record up to it in that second;
+    before the second's first record, the state of the record before, if that is at most two seconds older than the
+    first; a second without a record is not trusted.
+    """
+    of_seconds: dict[int, list[tuple[int, bool]]] = {}
+    for time_ms, live in states:
+        of_seconds.setdefault(time_ms // 1000, []).append((time_ms, live))
+    trusted: dict[int, int] = {}
+    last: tuple[int, bool] | None = None
+    for second, told in of_seconds.items():
+        live = last is not None and last[1] and told[0][0] - last[0] <= 2000
+        until = dict(told)
+        for ms in range(second * 1000, second * 1000 + 1000):
+            live = until.get(ms, live)
+            start = ms // window_ms * window_ms
+            trusted[start] = trusted.get(start, 0) + live
+        last = told[-1]
+    return trusted
 
 
 def assert_equal(ours: pl.DataFrame, theirs: pl.DataFrame, *, exact: list[str], close: list[str]) -> None:

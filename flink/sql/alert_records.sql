@@ -8,3 +8,4 @@ SELECT
     CASE WHEN spread_baseline_books >= $warm_up_books THEN spread / NULLIF(spread_baseline, 0) END
   ) AS alert_record
 FROM measured
+WHERE record_type <> 'feed_gap'

@@ -1,18 +1,22 @@
 -- Every readable record of a symbol, one scan for the whole job. A book carries its quantities, all null where a side is
--- empty; a level that is missing counts as 0. A heartbeat has none of them: it says the time and the state.
+-- empty; a level that is missing counts as 0. The others have none of them: they say the time and the state.
 -- `heartbeat_before` is the offset of the symbol's last heartbeat up to the record: the two kinds part ways here, since
 -- only books count in the mean of the spread, and the alerts put them together again with it (flink.ordering).
--- `breaks` counts the records that say that the symbol is or was not live: where it is the same for two books, both were
--- live and nothing was lost between them. What flows from one book to the next is computed before the records become a
--- stream, since every reader of that stream would compute it again.
+-- `live` is what a record says of the symbol from its time on; `breaks` counts those that say that it is or was not live:
+-- where it is the same for two live books, nothing was lost between them. What flows from one book to the next is
+-- computed before the records become a stream, since every reader of that stream would compute it again.
 WITH ordered AS (
   SELECT *,
     MAX(CASE WHEN record_type = 'heartbeat' THEN kafka_offset END) OVER arrivals AS heartbeat_before,
-    SUM(CASE WHEN record_type = 'feed_gap' OR book_state <> 'live' THEN 1 ELSE 0 END) OVER arrivals AS breaks
+    SUM(CASE WHEN record_type = 'feed_gap' OR NOT live THEN 1 ELSE 0 END) OVER arrivals AS breaks,
+    LAG(event_time_ms) OVER arrivals AS last_event_time_ms,
+    LAG(live) OVER arrivals AS last_live
   FROM (
     SELECT
       `type` AS record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id,
-      `state` AS book_state, reason, bid_price, bid_qty, ask_price, ask_qty,
+      `state` AS book_state, reason,
+      CASE WHEN `type` = 'feed_gap' THEN end_event_time_ms IS NOT NULL ELSE `state` = 'live' END AS live,
+      bid_price, bid_qty, ask_price, ask_qty,
       $quantity_expressions,
       event_time, PROCTIME() AS arrival
     FROM raw_records
@@ -21,7 +25,7 @@ WITH ordered AS (
   WINDOW arrivals AS (PARTITION BY symbol ORDER BY arrival)
 ), books_in_order AS (
   SELECT *,
-    LAG(CASE WHEN book_state = 'live' THEN breaks END) OVER arrivals AS last_breaks,
+    LAG(CASE WHEN live THEN breaks END) OVER arrivals AS last_breaks,
     LAG(bid_price) OVER arrivals AS last_bid_price,
     LAG(bid_qty) OVER arrivals AS last_bid_qty,
     LAG(ask_price) OVER arrivals AS last_ask_price,
@@ -32,7 +36,8 @@ WITH ordered AS (
 )
 SELECT
   record_type, venue, symbol, kafka_offset, heartbeat_before, event_time_ms, receive_time_ms, update_id,
-  book_state, reason,
+  book_state, reason, live,
+  $trusted_ms AS trusted_ms,
   $quantity_columns,
   $level_flows AS level_flows,
   AVG(best_ask - best_bid) OVER baseline AS spread_baseline,
@@ -43,11 +48,12 @@ WINDOW baseline AS (PARTITION BY symbol ORDER BY arrival ROWS BETWEEN $baseline_
 UNION ALL
 SELECT
   record_type, venue, symbol, kafka_offset, heartbeat_before, event_time_ms, receive_time_ms, update_id,
-  book_state, reason,
+  book_state, reason, live,
+  $trusted_ms AS trusted_ms,
   $quantity_columns,
   CAST(NULL AS ARRAY<DOUBLE>),
   CAST(NULL AS DOUBLE),
   CAST(NULL AS BIGINT),
   event_time
 FROM ordered
-WHERE record_type = 'heartbeat'
+WHERE record_type <> 'book'

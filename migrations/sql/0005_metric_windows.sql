@@ -1,9 +1,25 @@
--- Windows say open, high, low and close of levels, and sum and count of what adds up; flows from book to book join them.
+-- Windows of 1, 10 and 60 seconds, how long each was trusted; open, high, low and close of levels, sum and count of what
+-- adds up, and flows from book to book.
 --
 -- A mean over books could not be rolled up and goes; sum over count is the same mean. The statistics are those of
--- orderbook/metrics.py (WINDOW_COLUMNS); a test holds the two together. Rows from before have count 0: not known.
+-- orderbook/metrics.py (WINDOW_COLUMNS); a test holds the two together. Rows from before have no trusted time and count
+-- 0: not known.
 
 DROP VIEW dashboard_summary;
+
+ALTER TABLE orderbook_metrics
+    ADD COLUMN window_ms  bigint NOT NULL DEFAULT 1000,
+    ADD COLUMN trusted_ms bigint,
+    DROP CONSTRAINT orderbook_metrics_pkey;
+
+ALTER TABLE orderbook_metrics ADD PRIMARY KEY (symbol, window_ms, window_start, venue);
+
+COMMENT ON TABLE orderbook_metrics IS 'Order book metrics over closed event-time windows [start, end)';
+COMMENT ON COLUMN orderbook_metrics.window_ms IS 'Length of the window: 1000, 10000 or 60000 ms';
+COMMENT ON COLUMN orderbook_metrics.trusted_ms IS 'How much of the window its book was live, ms; NULL where it is not known';
+COMMENT ON COLUMN orderbook_metrics.updates IS 'Live books in the window';
+COMMENT ON COLUMN orderbook_metrics.first_update_id IS 'Update id of the first live book in the window';
+COMMENT ON COLUMN orderbook_metrics.last_update_id IS 'Update id of the last live book in the window';
 
 ALTER TABLE orderbook_metrics RENAME COLUMN imbalance_ratio_first TO imbalance_ratio_open;
 ALTER TABLE orderbook_metrics RENAME COLUMN imbalance_ratio_last TO imbalance_ratio_close;
@@ -113,7 +129,7 @@ COMMENT ON COLUMN orderbook_metrics.ofi_count IS 'Books in the window that have 
 COMMENT ON COLUMN orderbook_metrics.multi_level_ofi_sum IS 'Sum of multi_level_ofi over the window: Σ e_k over the top CALCULATE_DEPTH levels; a level that a book does not have is empty [base currency]';
 COMMENT ON COLUMN orderbook_metrics.multi_level_ofi_count IS 'Books in the window that have multi_level_ofi';
 
--- As in 0004, which took the columns of that time.
+-- As in 0004, which took the columns of that time; of the windows of a second.
 CREATE VIEW dashboard_summary AS
 WITH RECURSIVE symbols (symbol) AS (
     (SELECT symbol FROM orderbook_metrics ORDER BY symbol LIMIT 1)
@@ -131,9 +147,9 @@ FROM symbols
 CROSS JOIN LATERAL (
     SELECT *
     FROM orderbook_metrics
-    WHERE orderbook_metrics.symbol = symbols.symbol
+    WHERE orderbook_metrics.symbol = symbols.symbol AND orderbook_metrics.window_ms = 1000
     ORDER BY orderbook_metrics.window_start DESC
     LIMIT 1
 ) AS newest;
 
-COMMENT ON VIEW dashboard_summary IS 'The newest window of each symbol; age is the time since its end';
+COMMENT ON VIEW dashboard_summary IS 'The newest window of a second of each symbol; age is the time since its end';

@@ -54,8 +54,10 @@ def _window_row(window: Window) -> tuple[object, ...]:
     return (
         window.venue,
         window.symbol,
+        window.window_ms,
         _time(window.window_start_ms),
         _time(window.window_end_ms),
+        window.trusted_ms,
         window.updates,
         window.first_update_id,
         window.last_update_id,
@@ -68,14 +70,16 @@ WINDOWS: Final[Table[Window]] = Table(
     columns=(
         Column("venue", TEXT),
         Column("symbol", TEXT),
+        Column("window_ms", COUNT),
         Column("window_start", TIME),
         Column("window_end", TIME),
+        Column("trusted_ms", COUNT),
         Column("updates", COUNT),
         Column("first_update_id", COUNT),
         Column("last_update_id", COUNT),
         *(Column(name, COUNT if name in COUNT_COLUMNS else REAL) for name in WINDOW_COLUMNS),
     ),
-    key=("symbol", "window_start", "venue"),
+    key=("symbol", "window_ms", "window_start", "venue"),
     newest_first=SQL("batch_position DESC"),
     row=_window_row,
 )

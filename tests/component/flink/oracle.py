@@ -14,6 +14,7 @@ from tests.component.flink.market import DEPTH, Record
 BASELINE_UPDATES = 150
 WARM_UP = 100
 KEY = ("symbol", "update_id")
+WINDOWS_MS = (1000, 10_000, 60_000)
 
 
 FLOW_SCHEMA = {
@@ -141,17 +142,34 @@ def _two_sided(book: Book) -> bool:
     return bool(book.bid_price and book.ask_price)
 
 
-def windows(books: pl.DataFrame) -> pl.DataFrame:
-    """One row a symbol and second, of its proven books."""
-    start = pl.col("event_time_ms") // 1000 * 1000
-    trusted = books.filter(pl.col("state") == "live")
-    return trusted.group_by("venue", "symbol", window_start_ms=start, maintain_order=True).agg(
-        (pl.col("event_time_ms").first() // 1000 * 1000 + 1000).alias("window_end_ms"),
-        pl.len().cast(pl.Int64).alias("updates"),
-        pl.col("update_id").first().alias("first_update_id"),
-        pl.col("update_id").last().alias("last_update_id"),
-        *(expression.alias(name) for name, expression in oracle.window_statistics()),
+def windows(records: list[Record], books: pl.DataFrame) -> pl.DataFrame:
+    """One row a symbol and window of 1, 10 and 60 seconds that holds a proven book."""
+    proven = books.filter(pl.col("state") == "live")
+    trusted = pl.DataFrame(
+        [
+            (symbol, window_ms, start, ms)
+            for symbol, states in _states(records).items()
+            for window_ms in WINDOWS_MS
+            for start, ms in oracle.trusted_ms(states, window_ms).items()
+        ],
+        schema=["symbol", "window_ms", "window_start_ms", "trusted_ms"],
+        orient="row",
     )
+    of_all_lengths = pl.concat(oracle.windows(proven, window_ms) for window_ms in WINDOWS_MS)
+    return of_all_lengths.join(trusted, on=["symbol", "window_ms", "window_start_ms"], validate="1:1").with_columns(
+        window_end_ms=pl.col("window_start_ms") + pl.col("window_ms"), updates=pl.col("updates").cast(pl.Int64)
+    )
+
+
+def _states(records: list[Record]) -> dict[str, list[tuple[int, bool]]]:
+    """Of each symbol the time of each of its records and whether it is live from then on."""
+    states: dict[str, list[tuple[int, bool]]] = {}
+    for record in records:
+        message = record.message
+        if message is not None and message.symbol:
+            live = message.end_event_time_ms is not None if isinstance(message, FeedGap) else message.state == "live"
+            states.setdefault(message.symbol, []).append((message.event_time_ms, live))
+    return states
 
 
 def moments(records: list[Record], books: pl.DataFrame) -> list[Moment]:

@@ -28,8 +28,10 @@ def window(
     return Window(
         venue=venue,
         symbol=symbol,
+        window_ms=1000,
         window_start_ms=start,
         window_end_ms=start + 1000,
+        trusted_ms=900 + second % 100,
         updates=updates,
         first_update_id=100 * second,
         last_update_id=100 * second + updates,

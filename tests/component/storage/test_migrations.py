@@ -86,7 +86,7 @@ def test_the_keys_are_the_natural_ones(migrated: Database) -> None:
         ).fetchall()
     assert keys == [
         ("orderbook_alerts", "PRIMARY KEY (alert_id)"),
-        ("orderbook_metrics", "PRIMARY KEY (symbol, window_start, venue)"),
+        ("orderbook_metrics", "PRIMARY KEY (symbol, window_ms, window_start, venue)"),
     ]
 
 

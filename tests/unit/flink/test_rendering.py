@@ -34,8 +34,8 @@ def test_the_tables_have_the_fields_of_the_messages_in_their_order() -> None:
     statements = render(settings()).statements
     assert declared(statements["metrics"]) == list(Metrics.__struct_fields__)
     assert declared(statements["processed"])[-len(WINDOW_COLUMNS) :] == list(WINDOW_COLUMNS)
-    assert declared(statements["processed"])[:8] == [
-        *("schema_version", "venue", "symbol", "window_start_ms", "window_end_ms"),
+    assert declared(statements["processed"])[:10] == [
+        *("schema_version", "venue", "symbol", "window_ms", "window_start_ms", "window_end_ms", "trusted_ms"),
         *("updates", "first_update_id", "last_update_id"),
     ]
     assert declared(statements["alerts"]) == ["type", *Alert.__struct_fields__]
@@ -68,9 +68,9 @@ def test_metrics_and_their_statistics_come_from_the_catalogue() -> None:
         assert metric.sql.startswith("$") or f"{metric.sql} AS {metric.name}" in statements["measured"]
         for statistic in ("open", "high", "low", "close"):
             wanted = statistic in metric.statistics
-            assert (f"{aggregates[statistic]}({metric.name})" in statements["insert_processed"]) == wanted
+            assert (f"{aggregates[statistic]}({metric.name})" in statements["seconds"]) == wanted
         for statistic, expression in (("sum", f"COALESCE(SUM({metric.name}), 0)"), ("count", f"COUNT({metric.name})")):
-            assert (expression in statements["insert_processed"]) == (statistic in metric.statistics)
+            assert (expression in statements["seconds"]) == (statistic in metric.statistics)
 
 
 def test_the_flow_of_all_levels_reads_each_of_them_once() -> None:
