@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from orderbook.messages import SCHEMA_VERSION
 from orderbook.metrics import METRICS
+from orderbook.window_metrics import DERIVED, RUNNING, SECOND_SUMS, TRADE_SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orderbook.metrics import Statistic
+    from orderbook.window_metrics import RolledUp
 
 BELIEVED_MS: Final = 2000
 """How long a state is believed without another record of the symbol: two heartbeats."""
@@ -22,7 +24,7 @@ SECONDS_HEAD: Final = {
     # The last record's state holds to the end. Books and heartbeats come in any order: their offsets tell the last.
     "trusted_ms": (
         "SUM(trusted_ms) + CASE WHEN MAX(kafka_offset) = MAX(CASE WHEN live THEN kafka_offset END) "
-        "THEN 1000 - MOD(MAX(event_time_ms), 1000) ELSE 0 END"
+        "THEN 1000 - MOD(MAX(CASE WHEN live IS NOT NULL THEN event_time_ms END), 1000) ELSE 0 END"
     ),
     "updates": "COUNT(update_id)",
     "first_update_id": "FIRST_VALUE(update_id)",
@@ -53,23 +55,43 @@ _ROLLED_UP: Final[dict[Statistic, str]] = {
     "count": "SUM({0})",
 }
 
+_WINDOW_ROLLED_UP: Final[dict[RolledUp, str]] = {
+    "sum": "SUM({0})",
+    "count": "SUM({0})",
+    "close": "LAST_VALUE({0})",
+}
+
 STATISTICS: Final = {
     f"{metric.name}_{statistic}": _AGGREGATES[statistic].format(metric.name)
     for metric in METRICS
     for statistic in metric.statistics
 }
-"""Each numeric column of a window with its SQL over the window's books."""
+"""Each statistic of a window with its SQL over the window's books."""
 
-ROLLED_UP: Final = {
-    "trusted_ms": "SUM(trusted_ms)",
-    "updates": "SUM(updates)",
-    "first_update_id": "FIRST_VALUE(first_update_id)",
-    "last_update_id": "LAST_VALUE(last_update_id)",
-} | {
-    f"{metric.name}_{statistic}": _ROLLED_UP[statistic].format(f"{metric.name}_{statistic}")
-    for metric in METRICS
-    for statistic in metric.statistics
-}
+TRADE_AGGREGATES: Final = {metric.name: metric.sql for metric in TRADE_SUMS}
+"""What is aggregated from the trades of a second."""
+
+OF_SECONDS: Final = {metric.name: metric.sql for metric in SECOND_SUMS}
+"""What is computed for a second from its columns and the mid before it."""
+
+ROLLED_UP: Final = (
+    {
+        "trusted_ms": "SUM(trusted_ms)",
+        "updates": "SUM(updates)",
+        "first_update_id": "FIRST_VALUE(first_update_id)",
+        "last_update_id": "LAST_VALUE(last_update_id)",
+    }
+    | {
+        f"{metric.name}_{statistic}": _ROLLED_UP[statistic].format(f"{metric.name}_{statistic}")
+        for metric in METRICS
+        for statistic in metric.statistics
+    }
+    | {
+        metric.name: _WINDOW_ROLLED_UP[metric.rolled_up].format(metric.name)
+        for metric in (*TRADE_SUMS, *RUNNING, *SECOND_SUMS)
+        if metric.rolled_up is not None
+    }
+)
 """The columns of a longer window with their SQL over the shorter windows in it."""
 
 # Beyond an array's end its element is null.
@@ -112,14 +134,16 @@ def live_metric_expressions() -> dict[str, str]:
     return {metric.name: f"CASE WHEN live THEN {metric.name} END" for metric in METRICS}
 
 
-def window_fields(head: Iterable[str], window_ms: int) -> list[str]:
-    """Return the fields of a window of `window_ms` over the view that holds it, those of its head first."""
+def window_fields(fields: Iterable[str], window_ms: int) -> list[str]:
+    """Return the fields of a window of `window_ms`, each as SQL over the view that holds it."""
+    length = f"CAST({window_ms} AS BIGINT)"
     told = {
         "schema_version": str(SCHEMA_VERSION),
-        "window_ms": f"CAST({window_ms} AS BIGINT)",
+        "window_ms": length,
         "window_end_ms": f"window_start_ms + {window_ms}",
     }
-    return [told.get(name, name) for name in (*head, *STATISTICS)]
+    derived = {metric.name: metric.sql.replace("window_ms", length) for metric in DERIVED}
+    return [(told | derived).get(name, name) for name in fields]
 
 
 def _level_flow(level: int) -> str:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from flink.measuring import (
+    OF_SECONDS,
     ROLLED_UP,
     SECONDS_HEAD,
     STATISTICS,
+    TRADE_AGGREGATES,
     TRUSTED_MS,
     level_flows,
     live_metric_expressions,
@@ -25,7 +27,7 @@ from flink.measuring import (
 from orderbook.alerts import BASELINE_WARM_UP_BOOKS, AlertRules
 from orderbook.errors import SettingsError
 from orderbook.messages import SCHEMA_VERSION, Alert, Metrics, Window
-from orderbook.metrics import COUNT_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, METRICS, WINDOW_COLUMNS
 from orderbook.topics import Topics
 
 if TYPE_CHECKING:
@@ -35,11 +37,14 @@ if TYPE_CHECKING:
 
 STATEMENTS: Final = (
     "raw",
+    "trades",
     "records",
     "measured",
     "books",
     "live_books",
     "window_records",
+    "second_sums",
+    "second_runs",
     "seconds",
     "ten_seconds",
     "minutes",
@@ -120,6 +125,7 @@ def _values(settings: Settings) -> dict[str, str]:
         "bootstrap_servers": _literal("KAFKA_BOOTSTRAP_SERVERS", settings.kafka_bootstrap_servers),
         "group_id": _literal("TOPIC_PREFIX", f"{settings.topic_prefix}-flink"),
         "topic_raw": _literal("TOPIC_PREFIX", topics.raw),
+        "topic_trades": _literal("TOPIC_PREFIX", topics.trades),
         "topic_metrics": _literal("TOPIC_PREFIX", topics.metrics),
         "topic_processed": _literal("TOPIC_PREFIX", topics.processed),
         "topic_alerts": _literal("TOPIC_PREFIX", topics.alerts),
@@ -137,7 +143,10 @@ def _values(settings: Settings) -> dict[str, str]:
         "processed_columns": _declared((*_window_head(), *_statistics())),
         "trusted_ms": TRUSTED_MS,
         "live_metric_expressions": _named(live_metric_expressions()),
-        "seconds_columns": _named(SECONDS_HEAD | STATISTICS),
+        "trade_readable": _TRADE_READABLE,
+        "no_metrics": _listed("CAST(NULL AS DOUBLE)" for _ in METRICS),
+        "second_aggregates": _named(SECONDS_HEAD | STATISTICS | TRADE_AGGREGATES),
+        "of_seconds": _named(OF_SECONDS),
         "rolled_up_columns": _named(ROLLED_UP),
         "second_fields": _window_fields(1000),
         "ten_second_fields": _window_fields(10_000),
@@ -152,6 +161,11 @@ _READABLE: Final = (
     "AND symbol <> '' AND venue IS NOT NULL AND event_time_ms IS NOT NULL AND receive_time_ms IS NOT NULL"
 )
 
+_TRADE_READABLE: Final = (
+    "`type` = 'trade' AND symbol <> '' AND venue IS NOT NULL AND event_time_ms IS NOT NULL AND quantity IS NOT NULL "
+    "AND aggressor IN ('buy', 'sell')"
+)
+
 
 def _metrics_field(name: str) -> str:
     return {"schema_version": str(SCHEMA_VERSION), "state": "book_state"}.get(name, name)
@@ -162,11 +176,11 @@ def _window_head() -> tuple[Column, ...]:
 
 
 def _window_fields(window_ms: int) -> str:
-    return _listed(window_fields((column.name for column in _window_head()), window_ms))
+    return _listed(window_fields((*(column.name for column in _window_head()), *WINDOW_COLUMNS), window_ms))
 
 
 def _statistics() -> tuple[Column, ...]:
-    return tuple(Column(name, "BIGINT" if name in COUNT_COLUMNS else "DOUBLE") for name in STATISTICS)
+    return tuple(Column(name, "BIGINT" if name in COUNT_COLUMNS else "DOUBLE") for name in WINDOW_COLUMNS)
 
 
 def _columns(message: type[msgspec.Struct], *, without: str = "") -> tuple[Column, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from orderbook.metrics import METRICS
+from orderbook.metrics import METRICS, Metric
+from orderbook.window_metrics import WINDOW_METRICS
 
 if TYPE_CHECKING:
-    from orderbook.metrics import Metric
+    from orderbook.window_metrics import WindowMetric
 
 HEAD: Final = """\
 # Metrics
@@ -40,27 +41,45 @@ Order flow imbalance explains the price change of the same window; it does not f
 """
 
 
+OF_WINDOWS: Final = """\
+## Of each window
+
+Vb and Vs are the quantities bought and sold in the window by the side that took liquidity, Nb and Ns the trades; for
+each of its seconds that has a live book and a mid before it, r is the logarithm of its last mid over the last mid
+before it, y their difference, and x the second's Vb - Vs. Trades count whether or not a book was live.
+"""
+
+
 def page() -> str:
     """Return the page, Markdown, with one section a metric in the order of the catalogue."""
-    sections = [HEAD, "## Of each book\n", *(_section(metric) for metric in METRICS), STATED, WINDOWS]
+    sections = [HEAD, "## Of each book\n", *(_section(metric) for metric in METRICS), STATED, WINDOWS, OF_WINDOWS]
+    sections += (_section(metric) for metric in WINDOW_METRICS)
     return "\n".join(sections)
 
 
-def _section(metric: Metric) -> str:
+def _section(metric: Metric | WindowMetric) -> str:
     rows = {
         "definition": metric.definition,
         "unit": metric.unit,
         "range": _range(metric),
         "undefined": metric.undefined,
         "source": metric.source,
-        "window": ", ".join(metric.statistics),
+        "window": _in_windows(metric),
     }
     lines = [f"### {metric.name}", "", f"{metric.label}.", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {text} |" for name, text in rows.items()]
     return "\n".join(lines) + "\n"
 
 
-def _range(metric: Metric) -> str:
+def _in_windows(metric: Metric | WindowMetric) -> str:
+    if isinstance(metric, Metric):
+        return ", ".join(metric.statistics)
+    if metric.rolled_up is None:
+        return "made of the window's sums"
+    return "the last of its seconds" if metric.rolled_up == "close" else "the sum over its seconds"
+
+
+def _range(metric: Metric | WindowMetric) -> str:
     if metric.low is None and metric.high is None:
         return "any"
     if metric.high is None:

@@ -15,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from orderbook.window_metrics import WINDOW_METRICS
+
 Statistic = Literal["open", "high", "low", "close", "sum", "count"]
 """What a window says of a metric: its first, largest, least and last value, the sum of its values and their number."""
 
@@ -178,10 +180,17 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
 )
 
-WINDOW_COLUMNS: Final[tuple[str, ...]] = tuple(
-    f"{metric.name}_{statistic}" for metric in METRICS for statistic in metric.statistics
+WINDOW_COLUMNS: Final[tuple[str, ...]] = (
+    *(f"{metric.name}_{statistic}" for metric in METRICS for statistic in metric.statistics),
+    *(metric.name for metric in WINDOW_METRICS),
 )
-"""The numeric columns of a window, metric by metric; the same names in Kafka, in the table and on the screen."""
+"""The numeric columns of a window, those of the books' metrics and those that it alone has.
 
-COUNT_COLUMNS: Final = frozenset(f"{metric.name}_count" for metric in METRICS if "count" in metric.statistics)
+They bear the same names in Kafka, in the table and on the screen.
+"""
+
+COUNT_COLUMNS: Final = frozenset(
+    {f"{metric.name}_count" for metric in METRICS if "count" in metric.statistics}
+    | {metric.name for metric in WINDOW_METRICS if metric.rolled_up == "count"}
+)
 """Those of WINDOW_COLUMNS that hold whole numbers and are never null."""

@@ -55,3 +55,12 @@ def explained(
     change = full["mid_change"].to_list()
     levels = [full[f"level_{level}"].to_list() for level in range(1, 11)]
     return round(r_squared(change, full["ofi_sum"].to_list()), 3), round(r_squared(change, *levels), 3)
+
+
+def explained_by_volume(
+    windows: list[dict[str, Any]], metrics: list[dict[str, Any]], symbol: str, window_ms: int = 10_000
+) -> float:
+    """R² of the signed volume of the trades, to three decimals."""
+    last_event_ms = max(row["event_time_ms"] for row in metrics if row["symbol"] == symbol)
+    full = full_windows(windows, symbol, window_ms, last_event_ms)
+    return round(r_squared(full["mid_change"].to_list(), full["signed_volume"].to_list()), 3)

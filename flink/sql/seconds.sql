@@ -1,8 +1,8 @@
--- Each symbol's seconds that saw a record, also those without a live book: longer windows need their trusted time.
+-- The seconds with the change of the mid over each, and the sums that longer windows need of it.
 CREATE TEMPORARY VIEW seconds AS
-SELECT
-  venue, symbol,
-  $seconds_columns,
-  window_time AS closed_at
-FROM TABLE(TUMBLE(TABLE window_records, DESCRIPTOR(record_time), INTERVAL '1' SECOND))
-GROUP BY venue, symbol, window_start, window_end, window_time
+SELECT *,
+  $of_seconds
+FROM (
+  SELECT *, LAG(newest_mid) OVER (PARTITION BY venue, symbol ORDER BY closed_at) AS mid_before
+  FROM second_runs
+)

@@ -78,7 +78,24 @@ ALTER TABLE orderbook_metrics
     ADD COLUMN ofi_sum double precision,
     ADD COLUMN ofi_count bigint NOT NULL DEFAULT 0,
     ADD COLUMN multi_level_ofi_sum double precision,
-    ADD COLUMN multi_level_ofi_count bigint NOT NULL DEFAULT 0;
+    ADD COLUMN multi_level_ofi_count bigint NOT NULL DEFAULT 0,
+    ADD COLUMN buy_volume double precision,
+    ADD COLUMN sell_volume double precision,
+    ADD COLUMN buy_trades bigint NOT NULL DEFAULT 0,
+    ADD COLUMN sell_trades bigint NOT NULL DEFAULT 0,
+    ADD COLUMN cvd double precision,
+    ADD COLUMN moves bigint NOT NULL DEFAULT 0,
+    ADD COLUMN return_square_sum double precision,
+    ADD COLUMN move_sum double precision,
+    ADD COLUMN delta_sum double precision,
+    ADD COLUMN delta_square_sum double precision,
+    ADD COLUMN move_delta_sum double precision,
+    ADD COLUMN trade_imbalance double precision,
+    ADD COLUMN signed_volume double precision,
+    ADD COLUMN update_rate double precision,
+    ADD COLUMN trade_rate double precision,
+    ADD COLUMN realised_volatility_bps double precision,
+    ADD COLUMN kyle_lambda double precision;
 
 COMMENT ON COLUMN orderbook_metrics.imbalance_ratio_open IS 'First imbalance_ratio in the window: (Qb - Qa) / (Qb + Qa) [ratio]';
 COMMENT ON COLUMN orderbook_metrics.imbalance_ratio_high IS 'Largest imbalance_ratio in the window: (Qb - Qa) / (Qb + Qa) [ratio]';
@@ -128,6 +145,23 @@ COMMENT ON COLUMN orderbook_metrics.ofi_sum IS 'Sum of ofi over the window: e_1,
 COMMENT ON COLUMN orderbook_metrics.ofi_count IS 'Books in the window that have ofi';
 COMMENT ON COLUMN orderbook_metrics.multi_level_ofi_sum IS 'Sum of multi_level_ofi over the window: Σ e_k over the top CALCULATE_DEPTH levels; a level that a book does not have is empty [base currency]';
 COMMENT ON COLUMN orderbook_metrics.multi_level_ofi_count IS 'Books in the window that have multi_level_ofi';
+COMMENT ON COLUMN orderbook_metrics.buy_volume IS 'Bought: Vb [base currency]';
+COMMENT ON COLUMN orderbook_metrics.sell_volume IS 'Sold: Vs [base currency]';
+COMMENT ON COLUMN orderbook_metrics.buy_trades IS 'Buys: Nb [trades]';
+COMMENT ON COLUMN orderbook_metrics.sell_trades IS 'Sells: Ns [trades]';
+COMMENT ON COLUMN orderbook_metrics.cvd IS 'Cumulative volume delta: Σ (Vb - Vs) from the job''s first record to the end of the window [base currency]';
+COMMENT ON COLUMN orderbook_metrics.moves IS 'Seconds with a return: number of seconds with a live book and a mid before them [seconds]';
+COMMENT ON COLUMN orderbook_metrics.return_square_sum IS 'Realised variance: Σ r² [1]';
+COMMENT ON COLUMN orderbook_metrics.move_sum IS 'Price change: Σ y [quote currency]';
+COMMENT ON COLUMN orderbook_metrics.delta_sum IS 'Signed volume: Σ x over the seconds that have a y [base currency]';
+COMMENT ON COLUMN orderbook_metrics.delta_square_sum IS 'Signed volume, squared: Σ x² [base currency²]';
+COMMENT ON COLUMN orderbook_metrics.move_delta_sum IS 'Price change by signed volume: Σ x y [product]';
+COMMENT ON COLUMN orderbook_metrics.trade_imbalance IS 'Trade imbalance: (Vb - Vs) / (Vb + Vs) [ratio]';
+COMMENT ON COLUMN orderbook_metrics.signed_volume IS 'Volume delta: Vb - Vs [base currency]';
+COMMENT ON COLUMN orderbook_metrics.update_rate IS 'Updates a second: live books over the window''s length [1/s]';
+COMMENT ON COLUMN orderbook_metrics.trade_rate IS 'Trades a second: Nb + Ns over the window''s length [1/s]';
+COMMENT ON COLUMN orderbook_metrics.realised_volatility_bps IS 'Realised volatility: 10^4 sqrt(Σ r²), over the window and not scaled to a year [bps]';
+COMMENT ON COLUMN orderbook_metrics.kyle_lambda IS 'Price impact of signed volume: (n Σ x y - Σ x Σ y) / (n Σ x² - (Σ x)²), the slope of y on x over the window''s n seconds [quote currency / base currency]';
 
 -- As in 0004, which took the columns of that time; of the windows of a second.
 CREATE VIEW dashboard_summary AS

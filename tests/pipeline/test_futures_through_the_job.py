@@ -58,3 +58,11 @@ def test_each_update_has_its_metrics(written: dict[str, list[dict[str, Any]]]) -
 def test_order_flow_explains_what_the_handbook_says(written: dict[str, list[dict[str, Any]]]) -> None:
     """R² of the price change over 10 s: order flow imbalance at the touch, and of ten levels."""
     assert reference.explained(written["processed"], written["metrics"], "BTCUSDT") == (0.58, 0.825)
+    assert reference.explained_by_volume(written["processed"], written["metrics"], "BTCUSDT") == 0.246
+
+
+def test_order_flow_explains_more_than_trades(written: dict[str, list[dict[str, Any]]]) -> None:
+    """R² over 1 s: the handbook's .532 against .366."""
+    of_orders, _ = reference.explained(written["processed"], written["metrics"], "BTCUSDT", 1000)
+    of_trades = reference.explained_by_volume(written["processed"], written["metrics"], "BTCUSDT", 1000)
+    assert (of_orders, of_trades) == (0.532, 0.366)

@@ -193,6 +193,26 @@ def _keys(windows: pl.DataFrame) -> list[dict[str, Any]]:
     return windows.select("symbol", "window_start_ms").to_dicts()
 
 
+@pytest.mark.parametrize("window_ms", [1000, 10_000, 60_000])
+def test_trades_returns_and_impact_equal_an_independent_computation(run: Run, window_ms: int) -> None:
+    ours = pl.DataFrame(run.windows, infer_schema_length=None).filter(window_ms=window_ms)
+    trades = pl.concat(oracle.trades_of_recording(message for _, message in lines(names)) for names in (BTC, ETH))
+    theirs = oracle.window_values(run.expected_metrics, trades, window_ms)
+    closed = theirs.filter(pl.struct("symbol", "window_start_ms").is_in(_keys(ours)))
+    oracle.assert_equal(
+        ours.sort("symbol", "window_start_ms"),
+        closed.sort("symbol", "window_start_ms"),
+        exact=["symbol", "window_start_ms", *oracle.WINDOW_COUNTS],
+        close=oracle.WINDOW_VALUES,
+    )
+
+
+def test_signed_volume_explains_what_the_handbook_says(run: Run) -> None:
+    """R² of the price change over 10 s on the signed volume of the trades."""
+    assert reference.explained_by_volume(run.windows, run.metrics, "BTCUSDT") == 0.242
+    assert reference.explained_by_volume(run.windows, run.metrics, "ETHUSDT") == 0.132
+
+
 def test_order_flow_explains_what_the_handbook_says(run: Run) -> None:
     """R² of the price change over 10 s: order flow imbalance at the touch, and of ten levels."""
     assert reference.explained(run.windows, run.metrics, "BTCUSDT") == (0.615, 0.715)

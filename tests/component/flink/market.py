@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from orderbook.messages import Book, BookState, FeedGap, Heartbeat, RawMessage, encode
+from orderbook.messages import Book, BookState, FeedGap, Heartbeat, RawMessage, Trade, encode
 from orderbook.topics import partition_of, uncovered_partitions
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -21,12 +21,13 @@ DEPTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One Kafka record of topic raw; `message` is None where it cannot be read."""
+    """One Kafka record; `message` is None where it cannot be read, and of the heartbeats on topic trades."""
 
     partition: int
     key: str
     value: bytes
-    message: RawMessage | None
+    message: RawMessage | Trade | None
+    topic: Literal["raw", "trades"] = "raw"
 
 
 def book(
@@ -133,6 +134,37 @@ def _quiet() -> list[RawMessage]:
     return messages + [heartbeat(QUIET, BEGIN_MS + 1000 * second) for second in range(10, SECONDS)]
 
 
+def _trades(symbol: str) -> list[Trade]:
+    """Bursts of trades, with seconds in which nothing is traded."""
+    dice = random.Random(f"trades of {symbol}")  # noqa: S311 - a market, not a secret
+    times = sorted(
+        BEGIN_MS + 1000 * second + dice.randrange(1000)
+        for second in range(SECONDS)
+        for _ in range(dice.choice([0, 0, 1, 2, 7]))
+    )
+    return [
+        Trade(
+            venue="simulator",
+            symbol=symbol,
+            event_time_ms=time_ms,
+            receive_time_ms=time_ms + 3,
+            trade_id=number,
+            trade_time_ms=time_ms - 1,
+            price=100.0,
+            quantity=round(dice.uniform(0.01, 3), 5),
+            aggressor=dice.choice(["buy", "sell"]),
+        )
+        for number, time_ms in enumerate(times)
+    ]
+
+
+def _of_both_topics(record: Record) -> list[Record]:
+    """A heartbeat moves the event time of topic trades too."""
+    if isinstance(record.message, Heartbeat):
+        return [record, replace(record, message=None, topic="trades")]
+    return [record]
+
+
 def _unreadable(kind: Literal["text", "time", "id", "type", "venue"]) -> bytes:
     if kind == "text":
         return b"{not json"
@@ -160,8 +192,18 @@ def records() -> list[Record]:
         ((m.event_time_ms, stream, i, m) for stream, messages in streams.items() for i, m in enumerate(messages)),
         key=lambda entry: entry[:3],
     )
-    produced = [Record(partition, key, encode(message), message) for _, (key, partition), _, message in merged]
+    of_raw = [Record(partition, key, encode(message), message) for _, (key, partition), _, message in merged]
+    of_trades = [
+        Record(partition_of(symbol, PARTITIONS), symbol, encode(trade), trade, "trades")
+        for symbol in SYMBOLS
+        for trade in _trades(symbol)
+    ]
+    both = [record for one in of_raw for record in _of_both_topics(one)] + of_trades
+    times = {id(record): json.loads(record.value)["event_time_ms"] for record in both}
+    produced = sorted(both, key=lambda record: times[id(record)])
     for position, kind in enumerate(("text", "time", "id", "type", "venue"), start=1):
         bad = Record(partition_of("BTCUSDT", PARTITIONS), "BTCUSDT", _unreadable(kind), None)  # type: ignore[arg-type]
         produced.insert(position * len(produced) // 8, bad)
+    bad = Record(partition_of("BTCUSDT", PARTITIONS), "BTCUSDT", b"{not json", None, "trades")
+    produced.insert(len(produced) // 2, bad)
     return produced

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from orderbook.messages import Book, FeedGap, Heartbeat
+from orderbook.messages import Book, FeedGap, Heartbeat, Trade
 from tests import oracle
 from tests.component.flink.market import DEPTH, Record
 
@@ -156,8 +156,21 @@ def windows(records: list[Record], books: pl.DataFrame) -> pl.DataFrame:
         orient="row",
     )
     of_all_lengths = pl.concat(oracle.windows(proven, window_ms) for window_ms in WINDOWS_MS)
-    return of_all_lengths.join(trusted, on=["symbol", "window_ms", "window_start_ms"], validate="1:1").with_columns(
+    values = pl.concat(oracle.window_values(proven, _trades(records), window_ms) for window_ms in WINDOWS_MS)
+    key = ["symbol", "window_ms", "window_start_ms"]
+    known = of_all_lengths.join(trusted, on=key, validate="1:1").join(values, on=key, validate="1:1")
+    return known.with_columns(
         window_end_ms=pl.col("window_start_ms") + pl.col("window_ms"), updates=pl.col("updates").cast(pl.Int64)
+    )
+
+
+def _trades(records: list[Record]) -> pl.DataFrame:
+    """The trades, their quantity negative where it was sold."""
+    trades = [record.message for record in records if isinstance(record.message, Trade)]
+    return pl.DataFrame(
+        [(t.symbol, t.event_time_ms, t.quantity if t.aggressor == "buy" else -t.quantity) for t in trades],
+        schema=["symbol", "event_time_ms", "quantity"],
+        orient="row",
     )
 
 
@@ -166,7 +179,7 @@ def _states(records: list[Record]) -> dict[str, list[tuple[int, bool]]]:
     states: dict[str, list[tuple[int, bool]]] = {}
     for record in records:
         message = record.message
-        if message is not None and message.symbol:
+        if isinstance(message, Book | Heartbeat | FeedGap) and message.symbol:
             live = message.end_event_time_ms is not None if isinstance(message, FeedGap) else message.state == "live"
             states.setdefault(message.symbol, []).append((message.event_time_ms, live))
     return states

@@ -21,6 +21,7 @@ from migrations.runner import Limits, apply_pending, connected, discrepancies, s
 from migrations.script import read_scripts
 from orderbook.errors import ServiceUnavailable
 from orderbook.metrics import COUNT_COLUMNS, METRICS, WINDOW_COLUMNS
+from orderbook.window_metrics import WINDOW_METRICS
 from sinks.timescale import WINDOWS
 from tests.component.storage.conftest import Database
 from tests.servers import REPOSITORY, free_port, running
@@ -76,6 +77,8 @@ def test_an_empty_database_gets_tables_with_the_catalogue_s_columns(connection: 
         fields = {"name": metric.name, "definition": metric.definition, "unit": metric.unit}
         for statistic in metric.statistics:
             assert comments[f"{metric.name}_{statistic}"] == says[statistic].format(**fields)
+    for of_window in WINDOW_METRICS:
+        assert comments[of_window.name] == f"{of_window.label}: {of_window.definition} [{of_window.unit}]"
 
 
 def test_the_keys_are_the_natural_ones(migrated: Database) -> None:

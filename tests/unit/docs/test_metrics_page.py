@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from orderbook.catalogue_page import page
-from orderbook.metrics import METRICS
+from orderbook.metrics import METRICS, Metric
+from orderbook.window_metrics import WINDOW_METRICS, WindowMetric
 from tests.servers import REPOSITORY
 
 
@@ -14,8 +15,10 @@ def test_the_page_is_current() -> None:
 
 def test_each_metric_says_what_makes_it_undefined_and_what_its_windows_hold() -> None:
     sections = page().split("\n### ")[1:]
-    assert [section.split("\n", 1)[0] for section in sections] == [metric.name for metric in METRICS]
-    for section, metric in zip(sections, METRICS, strict=True):
+    catalogue: tuple[Metric | WindowMetric, ...] = (*METRICS, *WINDOW_METRICS)
+    assert [section.split("\n", 1)[0] for section in sections] == [metric.name for metric in catalogue]
+    for section, metric in zip(sections, catalogue, strict=True):
         assert f"| definition | {metric.definition} |" in section
         assert f"| undefined | {metric.undefined} |" in section
-        assert f"| window | {', '.join(metric.statistics)} |" in section
+    for section, of_book in zip(sections, METRICS, strict=False):
+        assert f"| window | {', '.join(of_book.statistics)} |" in section

@@ -11,6 +11,7 @@ from orderbook.errors import SettingsError
 from orderbook.messages import Alert, Metrics, encode
 from orderbook.metrics import METRICS, WINDOW_COLUMNS
 from orderbook.settings import Settings
+from orderbook.window_metrics import DERIVED, SECOND_SUMS, TRADE_SUMS
 
 
 def settings(**overrides: object) -> Settings:
@@ -68,14 +69,28 @@ def test_metrics_and_their_statistics_come_from_the_catalogue() -> None:
         assert metric.sql.startswith("$") or f"{metric.sql} AS {metric.name}" in statements["measured"]
         for statistic in ("open", "high", "low", "close"):
             wanted = statistic in metric.statistics
-            assert (f"{aggregates[statistic]}({metric.name})" in statements["seconds"]) == wanted
+            assert (f"{aggregates[statistic]}({metric.name})" in statements["second_sums"]) == wanted
         for statistic, expression in (("sum", f"COALESCE(SUM({metric.name}), 0)"), ("count", f"COUNT({metric.name})")):
-            assert (expression in statements["seconds"]) == (statistic in metric.statistics)
+            assert (expression in statements["second_sums"]) == (statistic in metric.statistics)
 
 
 def test_the_flow_of_all_levels_reads_each_of_them_once() -> None:
     measured = render(settings(calculate_depth=4)).statements["measured"]
     assert "level_flows[1] + level_flows[2] + level_flows[3] + level_flows[4] AS multi_level_ofi" in measured
+
+
+def test_what_is_made_of_sums_stands_in_each_window_with_its_length() -> None:
+    inserted = render(settings()).statements["insert_processed"]
+    for metric in DERIVED:
+        for window_ms in (1000, 10_000, 60_000):
+            assert metric.sql.replace("window_ms", f"CAST({window_ms} AS BIGINT)") in inserted
+
+
+def test_longer_windows_take_every_sum_from_the_shorter() -> None:
+    statements = render(settings()).statements
+    for metric in (*TRADE_SUMS, *SECOND_SUMS):
+        for view in ("ten_seconds", "minutes"):
+            assert f"SUM({metric.name}) AS {metric.name}" in statements[view]
 
 
 @pytest.mark.parametrize("depth", [1, 3, 20])
@@ -111,6 +126,8 @@ def test_settings_arrive_where_they_are_meant() -> None:
     assert "ROWS BETWEEN 39 PRECEDING AND CURRENT ROW" in rendered["records"]
     # A baseline shorter than the warm-up is warm when it is full.
     assert "spread_baseline_books >= 40" in rendered["alert_records"]
+    assert "'topic' = 'desk.trades'" in rendered["trades"]
+    assert "INTERVAL '1.250' SECOND" in rendered["trades"]
     for table, topic in (("metrics", "desk.metrics"), ("processed", "desk.processed"), ("alerts", "desk.alerts")):
         assert f"'topic' = '{topic}'" in rendered[table]
         assert "'properties.bootstrap.servers' = 'one:1,two:2'" in rendered[table]
