@@ -96,7 +96,7 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="heartbeat"):
-    """A symbol's sign of life (topic raw, key symbol): every second, also when its market is silent.
+    """A symbol's sign of life (topics raw and trades, key symbol): every second, also when its market is silent.
 
     It moves the symbol's event time on, and carries the trust in its book and counters since the process started.
     `cause` and `reason` are null while live. `stale_after_ms` is how long the symbol may pause at its present pace.
