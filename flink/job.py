@@ -1,4 +1,4 @@
-"""The job's dataflow: one scan of topic raw, and from it metrics, windows and alerts (docs/flink.md)."""
+"""The job's dataflow: a scan of topic raw and one of trades, and metrics, windows and alerts (docs/flink.md)."""
 
 from __future__ import annotations
 
@@ -70,13 +70,24 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     """Put the whole dataflow into `environment`, ready to be executed."""
     tables = StreamTableEnvironment.create(environment)
     statements = sql.statements
-    for table in ("raw", "metrics", "processed", "alerts"):
+    for table in ("raw", "trades", "metrics", "processed", "alerts"):
         tables.execute_sql(statements[table])
     # Each conversion to a stream is planned by itself and would scan the topic again: everything below starts here.
     records = tables.to_data_stream(tables.sql_query(statements["records"]))
     schema = Schema.new_builder().column_by_metadata("record_time", "TIMESTAMP_LTZ(3)", "rowtime", is_virtual=True)
     tables.create_temporary_view("records", records, schema.watermark("record_time", "SOURCE_WATERMARK()").build())
-    for view in ("measured", "books", "live_books", *VIEWS):
+    for view in (
+        "measured",
+        "books",
+        "live_books",
+        "window_records",
+        "second_sums",
+        "second_runs",
+        "seconds",
+        "ten_seconds",
+        "minutes",
+        *VIEWS,
+    ):
         tables.execute_sql(statements[view])
 
     alert_records = tables.to_data_stream(tables.sql_query(statements["alert_records"]))

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from orderbook.errors import UnreadableMessage
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 
 SCHEMA_VERSION: Final = 1
 
@@ -112,7 +112,7 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="heartbeat"):
-    """A symbol's sign of life (topic raw, key symbol): every second, also when its market is silent.
+    """A symbol's sign of life (topics raw and trades, key symbol): every second, also when its market is silent.
 
     It moves the symbol's event time on, and carries the trust in its book and counters since the process started.
     `cause` and `reason` are null while live. `stale_after_ms` is how long the symbol may pause at its present pace.
@@ -234,7 +234,8 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """The metrics of one book (topic metrics, key symbol); definitions in `orderbook.metrics`.
 
     Depths are sums over the top CALCULATE_DEPTH levels, in base currency; `spread_baseline` is the mean spread of the
-    symbol's last SPREAD_BASELINE_UPDATES books, this one included, in quote currency.
+    symbol's last SPREAD_BASELINE_UPDATES books, this one included, in quote currency. `level_flows` are the order flow
+    imbalances of levels 1 … CALCULATE_DEPTH in base currency, whose first is `ofi`; null where that is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -259,6 +260,11 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     spread: float | None
     spread_bps: float | None
     mid: float | None
+    queue_imbalance: float | None = None
+    weighted_mid: float | None = None
+    ofi: float | None = None
+    multi_level_ofi: float | None = None
+    level_flows: list[float] | None = None
 
 
 class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,8 +273,10 @@ class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
     venue: str
     symbol: str
+    window_ms: int
     window_start_ms: int
     window_end_ms: int
+    trusted_ms: int
     updates: int
     first_update_id: int
     last_update_id: int
@@ -277,8 +285,9 @@ class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
 class Window(_WindowHead, frozen=True, kw_only=True):
     """One closed event-time window [start, end) of one symbol (topic processed, key symbol).
 
-    `updates` books fell into it, the first and the last with the update ids given. `values` holds the statistics in
-    the order of `orderbook.metrics.WINDOW_COLUMNS`; on the wire each stands under its own name.
+    `window_ms` is its length: 1000, 10000 or 60000; for `trusted_ms` of it the symbol was live, by the states in its
+    records. `updates` live books fell into it, the first and the last with the update ids given. `values` holds the
+    statistics in the order of `orderbook.metrics.WINDOW_COLUMNS`; on the wire each stands under its own name.
     """
 
     values: tuple[float | None, ...]
@@ -288,7 +297,7 @@ _WindowOnTheWire = cast(
     "type[_WindowHead]",
     msgspec.defstruct(
         "_WindowOnTheWire",
-        [(name, float | None) for name in WINDOW_COLUMNS],
+        [(name, int if name in COUNT_COLUMNS else float | None) for name in WINDOW_COLUMNS],
         bases=(_WindowHead,),
         frozen=True,
         kw_only=True,
@@ -339,8 +348,10 @@ def decode_window(payload: bytes) -> Window:
         schema_version=wire.schema_version,
         venue=wire.venue,
         symbol=wire.symbol,
+        window_ms=wire.window_ms,
         window_start_ms=wire.window_start_ms,
         window_end_ms=wire.window_end_ms,
+        trusted_ms=wire.trusted_ms,
         updates=wire.updates,
         first_update_id=wire.first_update_id,
         last_update_id=wire.last_update_id,

@@ -9,3 +9,4 @@ SELECT
     $alert_values
   ) AS alert_record
 FROM measured
+WHERE record_type <> 'feed_gap'

@@ -10,7 +10,7 @@ from psycopg.sql import SQL
 
 from orderbook.errors import UnreadableMessage
 from orderbook.messages import Alert, Window
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 from sinks.timescale.upserting import Column, Table
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,8 +71,10 @@ def _window_row(window: Window) -> tuple[object, ...]:
     return (
         window.venue,
         window.symbol,
+        window.window_ms,
         _time(window.window_start_ms),
         _time(window.window_end_ms),
+        window.trusted_ms,
         window.updates,
         window.first_update_id,
         window.last_update_id,
@@ -85,14 +87,16 @@ WINDOWS: Final[Table[Window]] = Table(
     columns=(
         Column("venue", TEXT),
         Column("symbol", TEXT),
+        Column("window_ms", COUNT),
         Column("window_start", TIME),
         Column("window_end", TIME),
+        Column("trusted_ms", COUNT),
         Column("updates", COUNT),
         Column("first_update_id", COUNT),
         Column("last_update_id", COUNT),
-        *(Column(name, REAL) for name in WINDOW_COLUMNS),
+        *(Column(name, COUNT if name in COUNT_COLUMNS else REAL) for name in WINDOW_COLUMNS),
     ),
-    key=("symbol", "window_start", "venue"),
+    key=("symbol", "window_ms", "window_start", "venue"),
     newest_first=SQL("batch_position DESC"),
     row=_window_row,
 )

@@ -99,10 +99,12 @@ class Job:
         return len(list((self.folder / "state" / "flink").glob("*/*/chk-*/_metadata")))
 
     def produce(self, records: list[Record]) -> None:
-        """Write records to topic raw; returns when the broker has them."""
+        """Write records to their topics; returns when the broker has them."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5})
         for record in records:
-            producer.produce(self.topics.raw, record.value, key=record.key, partition=record.partition)
+            producer.produce(
+                getattr(self.topics, record.topic), record.value, key=record.key, partition=record.partition
+            )
         assert producer.flush(30) == 0
 
     def written(self, topic: str) -> list[tuple[str, int, bytes]]:

@@ -53,7 +53,7 @@ def expected() -> Expected:
         record = AlertRecord("simulator", moment.symbol, *told)
         standing[moment.symbol], steps = observe(standing[moment.symbol], record, rules)
         alerts += steps
-    return Expected(market, metrics, oracle.windows(metrics), alerts)
+    return Expected(market, metrics, oracle.windows(market, metrics), alerts)
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +122,14 @@ def test_windows_equal_the_definitions(undisturbed: tuple[Job, Outputs], expecte
     for window in windows_of(undisturbed[1]):
         fields = {name: getattr(window, name) for name in window.__struct_fields__ if name != "values"}
         assert fields.pop("schema_version") == 1
+        assert fields.pop("venue") == "simulator"
         written.append(fields | dict(zip(WINDOW_COLUMNS, window.values, strict=True)))
-    got = frame(written, expected.windows).sort("symbol", "window_start_ms")
-    wanted = expected.windows.select(got.columns).sort("symbol", "window_start_ms")
+    got = frame(written, expected.windows).sort("symbol", "window_ms", "window_start_ms")
+    wanted = expected.windows.select(got.columns).sort("symbol", "window_ms", "window_start_ms")
     assert_frame_equal(got, wanted, rel_tol=1e-9, abs_tol=1e-12)
+    assert wanted["window_ms"].unique().sort().to_list() == [1000, 10_000, 60_000]
+    doubted = wanted.filter(pl.col("trusted_ms") < pl.col("window_ms"))
+    assert 0 < doubted.filter(window_ms=1000).height < wanted.filter(window_ms=1000).height
 
 
 def test_alerts_equal_the_rule_over_every_record(undisturbed: tuple[Job, Outputs], expected: Expected) -> None:
@@ -214,10 +218,10 @@ def test_after_kill_9_at_another_parallelism_the_output_is_the_same(
     assert steps == {(alert.alert_id, alert.step): alert for alert in alerts_of(calm)}
 
 
-def once(rows: list[Any]) -> dict[tuple[str, int], Any]:
+def once(rows: list[Any]) -> dict[tuple[Any, ...], Any]:
     """The rows by their key; a row that came twice came with the same content both times."""
-    unique: dict[tuple[str, int], Any] = {}
+    unique: dict[tuple[Any, ...], Any] = {}
     for row in rows:
-        key = (row.symbol, row.update_id if isinstance(row, Metrics) else row.window_start_ms)
+        key = (row.symbol, *((row.update_id,) if isinstance(row, Metrics) else (row.window_ms, row.window_start_ms)))
         assert unique.setdefault(key, row) == row
     return unique

@@ -122,7 +122,7 @@ def own(metric: str = "imbalance_ratio", direction: str = "both", medium: object
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (own(metric="imbalance"), "desk.yaml:3: metric 'imbalance' is unknown (did you mean imbalance_ratio or"),
+        (own(metric="imbalance"), "desk.yaml:3: metric 'imbalance' is unknown (did you mean queue_imbalance or"),
         (own(release=0.5), "desk.yaml:6: release 0.5 is not below medium 0.5"),
         (own() + "    high: 0.4\n", "desk.yaml:7: high 0.4 is below medium 0.5"),
         (own("depth_ratio", "below", 0.3, 0.2), "desk.yaml:6: release 0.2 is not above medium 0.3"),

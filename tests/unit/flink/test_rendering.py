@@ -12,6 +12,7 @@ from orderbook.errors import SettingsError
 from orderbook.messages import Alert, Metrics, encode
 from orderbook.metrics import METRICS, WINDOW_COLUMNS
 from orderbook.settings import Settings
+from orderbook.window_metrics import DERIVED, SECOND_SUMS, TRADE_SUMS
 
 
 def settings(**overrides: object) -> Settings:
@@ -20,7 +21,7 @@ def settings(**overrides: object) -> Settings:
 
 def declared(ddl: str) -> list[str]:
     """The names of the columns of a CREATE TABLE."""
-    return re.findall(r"^  `(\w+)` (?:STRING|BIGINT|DOUBLE),?$", ddl, flags=re.MULTILINE)
+    return re.findall(r"^  `(\w+)` (?:STRING|BIGINT|DOUBLE|ARRAY<DOUBLE>),?$", ddl, flags=re.MULTILINE)
 
 
 def test_every_statement_is_rendered_in_full() -> None:
@@ -35,8 +36,8 @@ def test_the_tables_have_the_fields_of_the_messages_in_their_order() -> None:
     statements = render(settings()).statements
     assert declared(statements["metrics"]) == list(Metrics.__struct_fields__)
     assert declared(statements["processed"])[-len(WINDOW_COLUMNS) :] == list(WINDOW_COLUMNS)
-    assert declared(statements["processed"])[:8] == [
-        *("schema_version", "venue", "symbol", "window_start_ms", "window_end_ms"),
+    assert declared(statements["processed"])[:10] == [
+        *("schema_version", "venue", "symbol", "window_ms", "window_start_ms", "window_end_ms", "trusted_ms"),
         *("updates", "first_update_id", "last_update_id"),
     ]
     assert declared(statements["alerts"]) == ["type", *Alert.__struct_fields__]
@@ -62,21 +63,52 @@ def test_the_alert_table_has_the_keys_of_an_encoded_alert() -> None:
     assert [column.name for column in alert_columns()] == keys
 
 
-def test_windows_and_metrics_come_from_the_catalogue() -> None:
+def test_metrics_and_their_statistics_come_from_the_catalogue() -> None:
     statements = render(settings()).statements
+    aggregates = {"open": "FIRST_VALUE", "close": "LAST_VALUE", "low": "MIN", "high": "MAX"}
     for metric in METRICS:
-        assert f"{metric.sql} AS {metric.name}" in statements["measured"]
-        for function in ("FIRST_VALUE", "LAST_VALUE", "MIN", "MAX", "AVG"):
-            assert f"{function}({metric.name})" in statements["insert_processed"]
+        assert metric.sql.startswith("$") or f"{metric.sql} AS {metric.name}" in statements["measured"]
+        for statistic in ("open", "high", "low", "close"):
+            wanted = statistic in metric.statistics
+            assert (f"{aggregates[statistic]}({metric.name})" in statements["second_sums"]) == wanted
+        for statistic, expression in (("sum", f"COALESCE(SUM({metric.name}), 0)"), ("count", f"COUNT({metric.name})")):
+            assert (expression in statements["second_sums"]) == (statistic in metric.statistics)
+
+
+def test_the_flow_of_all_levels_reads_each_of_them_once() -> None:
+    measured = render(settings(calculate_depth=4)).statements["measured"]
+    assert "level_flows[1] + level_flows[2] + level_flows[3] + level_flows[4] AS multi_level_ofi" in measured
+
+
+def test_what_is_made_of_sums_stands_in_each_window_with_its_length() -> None:
+    inserted = render(settings()).statements["insert_processed"]
+    for metric in DERIVED:
+        for window_ms in (1000, 10_000, 60_000):
+            assert metric.sql.replace("window_ms", f"CAST({window_ms} AS BIGINT)") in inserted
+
+
+def test_longer_windows_take_every_sum_from_the_shorter() -> None:
+    statements = render(settings()).statements
+    for metric in (*TRADE_SUMS, *SECOND_SUMS):
+        for view in ("ten_seconds", "minutes"):
+            assert f"SUM({metric.name}) AS {metric.name}" in statements[view]
 
 
 @pytest.mark.parametrize("depth", [1, 3, 20])
 def test_sums_read_exactly_the_levels_asked_for(depth: int) -> None:
-    records = render(settings(calculate_depth=depth)).statements["records"]
+    records = render(settings(calculate_depth=depth)).statements["records"].partition("books_in_order AS")[0]
     levels = [int(level) for level in re.findall(r"COALESCE\(ask_qty\[(\d+)\], 0\)(?! /)", records)]
     assert levels == list(range(1, depth + 1))
     weighted = re.findall(r"COALESCE\(bid_qty\[(\d+)\], 0\) / (\d+)", records)
     assert weighted == [(str(level), str(level)) for level in range(1, depth + 1)]
+
+
+@pytest.mark.parametrize("depth", [1, 3, 20])
+def test_each_level_has_its_flow(depth: int) -> None:
+    flows = render(settings(calculate_depth=depth)).statements["records"].partition("ARRAY[")[2].partition("\n  ]")[0]
+    levels = [re.findall(r"\b(?:last_)?(?:bid|ask)_(?:price|qty)\[(\d+)\]", flow) for flow in flows.split(",\n")]
+    # Four comparisons of two prices, and a quantity each.
+    assert levels == [[str(level)] * 12 for level in range(1, depth + 1)]
 
 
 def test_settings_arrive_where_they_are_meant() -> None:
@@ -95,6 +127,8 @@ def test_settings_arrive_where_they_are_meant() -> None:
     assert "ROWS BETWEEN 39 PRECEDING AND CURRENT ROW" in rendered["records"]
     # A baseline shorter than the warm-up is warm when it is full.
     assert rendered["alert_records"].count("baseline_books >= 40") == 2
+    assert "'topic' = 'desk.trades'" in rendered["trades"]
+    assert "INTERVAL '1.250' SECOND" in rendered["trades"]
     for table, topic in (("metrics", "desk.metrics"), ("processed", "desk.processed"), ("alerts", "desk.alerts")):
         assert f"'topic' = '{topic}'" in rendered[table]
         assert "'properties.bootstrap.servers' = 'one:1,two:2'" in rendered[table]

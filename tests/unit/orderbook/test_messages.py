@@ -103,19 +103,21 @@ def test_a_window_reads_each_statistic_from_its_own_column() -> None:
         "schema_version": 1,
         "venue": "simulator",
         "symbol": "BTCUSDT",
+        "window_ms": 1000,
         "window_start_ms": 0,
         "window_end_ms": 1000,
+        "trusted_ms": 640,
         "updates": 10,
         "first_update_id": 1,
         "last_update_id": 10,
     }
-    columns = {name: float(number) for number, name in enumerate(WINDOW_COLUMNS)}
+    columns = {name: number for number, name in enumerate(WINDOW_COLUMNS)}
     columns_reversed = dict(reversed((head | columns).items()))
     window = decode_window(json.dumps(columns_reversed).encode())
-    assert window.values == tuple(map(float, range(len(WINDOW_COLUMNS))))
-    with pytest.raises(UnreadableMessage, match="mid_mean"):
+    assert window.values == tuple(range(len(WINDOW_COLUMNS)))
+    with pytest.raises(UnreadableMessage, match="mid_close"):
         decode_window(
-            json.dumps({name: value for name, value in columns_reversed.items() if name != "mid_mean"}).encode()
+            json.dumps({name: value for name, value in columns_reversed.items() if name != "mid_close"}).encode()
         )
 
 
@@ -130,4 +132,6 @@ def test_a_trade_without_its_aggressor_is_refused() -> None:
 def test_each_metric_stands_once_in_the_catalogue() -> None:
     names = [metric.name for metric in METRICS]
     assert len(set(names)) == len(names)
-    assert all(metric.definition and metric.unit and metric.source and metric.sql for metric in METRICS)
+    assert all(
+        metric.definition and metric.unit and metric.undefined and metric.source and metric.sql for metric in METRICS
+    )

@@ -5,18 +5,20 @@ import pytest
 
 from orderbook.errors import UnreadableMessage
 from orderbook.messages import Alert, Window
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 from sinks.timescale import ALERTS, WINDOWS, check_storable
 
 WINDOW = Window(
     venue="simulator",
     symbol="BTCUSDT",
+    window_ms=1000,
     window_start_ms=1_700_000_000_123,
     window_end_ms=1_700_000_001_123,
+    trusted_ms=640,
     updates=3,
     first_update_id=1,
     last_update_id=3,
-    values=(None,) * len(WINDOW_COLUMNS),
+    values=tuple(0 if name in COUNT_COLUMNS else None for name in WINDOW_COLUMNS),
 )
 ALERT = Alert(
     venue="simulator",
@@ -89,5 +91,5 @@ def test_each_step_fills_its_own_times(status: str, *, fired: bool, resolved: bo
 
 
 def test_one_value_a_column() -> None:
-    assert len(WINDOWS.row(WINDOW)) == len(WINDOWS.columns) == 7 + len(WINDOW_COLUMNS)
+    assert len(WINDOWS.row(WINDOW)) == len(WINDOWS.columns) == 9 + len(WINDOW_COLUMNS)
     assert len(ALERTS.row(ALERT)) == len(ALERTS.columns) == 17
