@@ -130,12 +130,15 @@ class Bench:
 
     def producer(self) -> Producer:
         """A producer whose records stay in the order of their symbol."""
-        return Producer({"bootstrap.servers": self._servers, "linger.ms": 5, "queue.buffering.max.messages": 2_000_000})
+        settings = {"linger.ms": 5, "enable.idempotence": True, "queue.buffering.max.messages": 2_000_000}
+        return Producer({"bootstrap.servers": self._servers, **settings})
 
     def send(self, producer: Producer, message: Taken) -> None:
         """Send one message to the topics that it belongs to."""
         for record in self._route(message):
-            producer.produce(record.topic, record.value, record.key, -1 if record.partition is None else record.partition)
+            producer.produce(
+                record.topic, record.value, record.key, -1 if record.partition is None else record.partition
+            )
 
     def written(self, topic: str) -> int:
         """How many records a topic holds."""

@@ -99,8 +99,8 @@ class Job:
         return len(list((self.folder / "state" / "flink").glob("*/*/chk-*/_metadata")))
 
     def produce(self, records: list[Record]) -> None:
-        """Write records to their topics; returns when the broker has them."""
-        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5})
+        """Write records to their topics, in their order; returns when the broker has them."""
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5, "enable.idempotence": True})
         for record in records:
             producer.produce(
                 getattr(self.topics, record.topic), record.value, key=record.key, partition=record.partition
