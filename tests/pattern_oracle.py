@@ -238,7 +238,7 @@ class Run:
 def _ignition(books: list[Seen]) -> Iterator[tuple[str, str, int, int, float, float]]:
     """3 bps in 2 s, 0.7 of what was traded to that side, half of it given back within 10 s; no book counts twice.
 
-    Of all runs that are given back, the one that began first counts. A run begins at the first book of it.
+    Of all runs that are given back, the one that began first counts.
     """
     runs: list[Run | None] = []
     oldest = 0
@@ -251,9 +251,6 @@ def _ignition(books: list[Seen]) -> Iterator[tuple[str, str, int, int, float, fl
         run = runs[at]
         at += 1
         if run is None:
-            continue
-        before = runs[at - 2] if at > 1 else None
-        if before is not None and (before.direction, before.book.stretch) == (run.direction, run.book.stretch):
             continue
         for number in range(at, len(books)):
             book = books[number]
