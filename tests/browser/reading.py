@@ -127,7 +127,9 @@ class Dashboard:
 
     def listed(self) -> list[str]:
         """The symbols of the overview, from the top."""
-        return [row.get_attribute("data-symbol") or "" for row in self.page.locator(".row[data-symbol]").all()]
+        # In one look: rows may go between two.
+        rows = self.page.locator(".row[data-symbol]")
+        return list(rows.evaluate_all("rows => rows.map(row => row.getAttribute('data-symbol'))"))
 
     def evidence(self, name: str) -> str:
         """One line of the selected book's proof: Verified to, Snapshot, Best quotes, Gaps, Latency p50 / p99, ..."""
