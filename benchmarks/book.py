@@ -3,7 +3,8 @@
 `python -m benchmarks.book [--recordings FOLDER] [--rounds 7] [--peers NAMES] [--environments FOLDER]` in the
 repository. Each contender runs in a process of its own, each peer in an environment of its own that is made from the
 pinned requirements beside its runner in `benchmarks/peers`. Rounds are interleaved; figures are medians of CPU time.
-What each publishes is compared with an independent rebuild, on the whole recording and after one lost diff.
+What each publishes is compared with an independent rebuild, on the whole recording and after one lost diff. No peer
+publishes depth within bands or sweep costs: this project is measured without them beside its peers, and with them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ RECORDINGS: Final = {
     for symbol in ("BTCUSDT", "ETHUSDT")
 }
 OURS: Final = "ours"
+OURS_WITH_DEPTH: Final = "ours, with depth and sweeps"
 BASELINE: Final = "SortedDict + orjson"
 
 
@@ -53,6 +55,7 @@ class Project:
 
 PROJECTS: Final = (
     Project(OURS, "ours"),
+    Project(OURS_WITH_DEPTH, "ours_with_depth"),
     Project(BASELINE, "sorted_dict"),
     Project("cryptofeed", "cryptofeed_feed", "cryptofeed", (3, 13)),
     Project("ccxt pro", "ccxt_pro", "ccxt"),
@@ -244,8 +247,9 @@ def show(console: Console, outcomes: dict[str, Outcome], *, diffs: int, rounds: 
         )
     console.print(table)
     ours = outcomes[OURS]
-    console.print(f"{OURS} to {BASELINE}: {paired(outcomes[BASELINE], ours):.2f}")
-    peers = {name: outcome for name, outcome in outcomes.items() if name not in {OURS, BASELINE}}
+    for name in (OURS, OURS_WITH_DEPTH):
+        console.print(f"{name} to {BASELINE}: {paired(outcomes[BASELINE], outcomes[name]):.2f}")
+    peers = {name: outcome for name, outcome in outcomes.items() if name not in {OURS, OURS_WITH_DEPTH, BASELINE}}
     if peers:
         fastest = min(peers, key=lambda name: peers[name].median_us)
         console.print(f"{OURS} to the fastest peer, {fastest}: {paired(peers[fastest], ours):.2f}")

@@ -26,10 +26,11 @@ from rich.console import Console
 from rich.table import Table
 
 from connectors.simulator.universe import ALL_SYMBOLS
+from dataflows.routing import router
 from local_stack.kafka import EmbeddedKafka
-from orderbook.messages import Book, FeedGap, Heartbeat, IngestMessage, Trade, decode_alert, decode_metrics, encode
+from orderbook.messages import Book, FeedGap, Heartbeat, IngestMessage, Trade, decode_alert, decode_metrics
 from orderbook.settings import Settings
-from orderbook.topics import Topics, partition_of
+from orderbook.topics import Topics
 from runtime.logs import configure_logs
 from tests.faults.consumer import Consumer as LiveSource
 from tests.processes import Running, eventually, running
@@ -121,6 +122,7 @@ class Bench:
             state_dir=folder / "flink",
         )
         self.topics = Topics(self.settings.topic_prefix)
+        self._route = router(self.settings, ALL_SYMBOLS)
         wanted = [NewTopic(topic, num_partitions=PARTITIONS, replication_factor=1) for topic in self.topics.all()]
         admin = AdminClient({"bootstrap.servers": self._servers})
         for made in admin.create_topics(wanted).values():
@@ -128,12 +130,15 @@ class Bench:
 
     def producer(self) -> Producer:
         """A producer whose records stay in the order of their symbol."""
-        return Producer({"bootstrap.servers": self._servers, "linger.ms": 5, "queue.buffering.max.messages": 2_000_000})
+        settings = {"linger.ms": 5, "enable.idempotence": True, "queue.buffering.max.messages": 2_000_000}
+        return Producer({"bootstrap.servers": self._servers, **settings})
 
     def send(self, producer: Producer, message: Taken) -> None:
-        """Send one message to the topic that it belongs to."""
-        topic = self.topics.trades if isinstance(message, Trade) else self.topics.raw
-        producer.produce(topic, encode(message), message.symbol, partition_of(message.symbol, PARTITIONS))
+        """Send one message to the topics that it belongs to."""
+        for record in self._route(message):
+            producer.produce(
+                record.topic, record.value, record.key, -1 if record.partition is None else record.partition
+            )
 
     def written(self, topic: str) -> int:
         """How many records a topic holds."""

@@ -114,7 +114,7 @@ class _ProcessedTopic:
         )
 
     def wait_for(self, ends_ms: dict[str, int], closed: Callable[[int], None]) -> None:
-        """Return when a window that ends at the given time or later was closed for every symbol.
+        """Return when a second that ends at the given time or later was closed for every symbol.
 
         Raises ServiceUnavailable after two minutes without any window.
         """
@@ -135,7 +135,7 @@ class _ProcessedTopic:
                 window = decode_window(value)
             except UnreadableMessage:
                 continue
-            if window.window_end_ms >= open_ends.get(window.symbol, sys.maxsize):
+            if window.window_ms == WINDOW_MS and window.window_end_ms >= open_ends.get(window.symbol, sys.maxsize):
                 del open_ends[window.symbol]
                 closed(len(ends_ms) - len(open_ends))
 

@@ -20,10 +20,10 @@ log = get_logger("routing")
 
 
 def router(settings: Settings, symbols: Iterable[str]) -> Callable[[IngestMessage], list[OutRecord]]:
-    """Return the function that turns a message into the records to write, one nearly always.
+    """Return the function that turns a message into the records to write, one nearly always, two of a heartbeat.
 
-    `symbols` are followed from the start; others may appear and disappear. A clock heartbeat (empty symbol) becomes one
-    record for each partition that no symbol lives in at its time.
+    `symbols` are followed from the start; others may appear and disappear. A clock heartbeat (empty symbol) becomes two
+    records for each partition that no symbol lives in at its time.
     """
     return _Router(settings, symbols).route
 
@@ -48,11 +48,17 @@ class _Router:
                 number = self._partition_of(message.symbol)
                 return [OutRecord(self._topics.trades, message.symbol.encode(), encode(message), number)]
             case Heartbeat(symbol=""):
-                return [self._raw(message, number) for number in self._uncovered(message.receive_time_ms)]
+                uncovered = self._uncovered(message.receive_time_ms)
+                return [record for number in uncovered for record in self._heartbeat(message, number)]
             case raw:
                 number = self._partition_of(raw.symbol)
                 self._written_ms[number] = raw.receive_time_ms
-                return [self._raw(raw, number)]
+                return self._heartbeat(raw, number) if isinstance(raw, Heartbeat) else [self._raw(raw, number)]
+
+    def _heartbeat(self, message: Heartbeat, number: int) -> list[OutRecord]:
+        """On both topics: it moves the event time of topic trades too, where nothing may be traded for long."""
+        of_raw = self._raw(message, number)
+        return [of_raw, OutRecord(self._topics.trades, of_raw.key, of_raw.value, number)]
 
     def _raw(self, message: Book | Heartbeat | FeedGap, number: int) -> OutRecord:
         admitted = self._clock.admit(number, message)

@@ -16,6 +16,7 @@ from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pyflink.common.typeinfo import RowTypeInfo
     from pyflink.datastream import RuntimeContext
 
 HEARTBEAT: Final = "heartbeat"
@@ -45,8 +46,9 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Take one record of the symbol."""
-        symbol, venue, record_type, offset, heartbeat_before, event_time_ms, untrusted, imbalance, spread_ratio = value
-        record = AlertRecord(venue, symbol, event_time_ms, imbalance, spread_ratio, untrusted)
+        symbol, venue, record_type, offset, heartbeat_before, event_time_ms, untrusted, cause, *values = value
+        watched = () if record_type == HEARTBEAT else tuple(values)
+        record = AlertRecord(venue, symbol, event_time_ms, watched, untrusted, cause)
         arrival = Arrival(offset, heartbeat_before, record)
         state = self._load()
         if record_type == HEARTBEAT:
@@ -75,13 +77,16 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         return _NOTHING if stored is None else _decoder.decode(stored)
 
 
-RECORD_TYPE: Final = Types.ROW(
-    [
-        *(Types.STRING(), Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG(), Types.LONG()),
-        *(Types.STRING(), Types.DOUBLE(), Types.DOUBLE()),
-    ]
-)
-"""A record of alert_records.sql, in the order in which `process_element` takes it apart."""
+def record_type(rules: AlertRules) -> RowTypeInfo:
+    """Return the type of a record of alert_records.sql, in the order in which `process_element` takes it apart."""
+    return Types.ROW(
+        [
+            *(Types.STRING(), Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG(), Types.LONG()),
+            *(Types.STRING(), Types.STRING()),
+            *(Types.DOUBLE() for _ in rules.values),
+        ]
+    )
+
 
 _FLINK_TYPES: Final = {"STRING": Types.STRING(), "BIGINT": Types.LONG(), "DOUBLE": Types.DOUBLE()}
 ROW_TYPE: Final = Types.ROW_NAMED(

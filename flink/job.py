@@ -1,4 +1,4 @@
-"""The job's dataflow: one scan of topic raw, and from it metrics, windows and alerts (docs/flink.md)."""
+"""The job's dataflow: a scan of topic raw and one of trades, and metrics, windows and alerts (docs/flink.md)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironme
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
-from flink.alert_function import RECORD_TYPE, ROW_TYPE, AlertFunction
+from flink.alert_function import ROW_TYPE, AlertFunction, record_type
+from flink.patterns import VIEWS
 from flink.rendering import alert_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pyflink.common.typeinfo import RowTypeInfo
 
     from flink.rendering import JobSql
     from orderbook.settings import Settings
@@ -50,7 +53,8 @@ def configuration(
     if resume_from is not None:
         options["execution.state-recovery.path"] = resume_from
     if jars:
-        network = f"{16 * settings.flink_parallelism}mb"
+        # Each exchange takes buffers by the square of the parallelism: too few, and none of them flows.
+        network = f"{24 * settings.flink_parallelism}mb"
         options |= {
             "pipeline.jars": ";".join(jar.resolve().as_uri() for jar in jars),
             "taskmanager.memory.network.min": network,
@@ -66,17 +70,29 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     """Put the whole dataflow into `environment`, ready to be executed."""
     tables = StreamTableEnvironment.create(environment)
     statements = sql.statements
-    for table in ("raw", "metrics", "processed", "alerts"):
+    for table in ("raw", "trades", "metrics", "processed", "alerts"):
         tables.execute_sql(statements[table])
     # Each conversion to a stream is planned by itself and would scan the topic again: everything below starts here.
     records = tables.to_data_stream(tables.sql_query(statements["records"]))
     schema = Schema.new_builder().column_by_metadata("record_time", "TIMESTAMP_LTZ(3)", "rowtime", is_virtual=True)
     tables.create_temporary_view("records", records, schema.watermark("record_time", "SOURCE_WATERMARK()").build())
-    for view in ("measured", "books", "live_books"):
+    for view in (
+        "measured",
+        "books",
+        "live_books",
+        "window_records",
+        "second_sums",
+        "second_runs",
+        "seconds",
+        "ten_seconds",
+        "minutes",
+        *VIEWS,
+    ):
         tables.execute_sql(statements[view])
 
     alert_records = tables.to_data_stream(tables.sql_query(statements["alert_records"]))
-    steps = keyed_by_first_field(alert_records).process(AlertFunction(sql.rules), ROW_TYPE).uid("alerts").name("alerts")
+    keyed = keyed_by_first_field(alert_records, record_type(sql.rules))
+    steps = keyed.process(AlertFunction(sql.rules), ROW_TYPE).uid("alerts").name("alerts")
     alert_schema = Schema.new_builder()
     for column in alert_columns():
         alert_schema.column(column.name, column.sql_type)
@@ -89,16 +105,16 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     outputs.attach_as_datastream()
 
 
-def keyed_by_first_field(stream: DataStream) -> KeyedStream:
+def keyed_by_first_field(stream: DataStream, record: RowTypeInfo) -> KeyedStream:
     """Return rows of (key, record) keyed by their first field, a STRING; what follows is given the record alone.
 
     `DataStream.key_by` would send every row to Python and back for its key, as dear as the alerts themselves
     (docs/decisions/0003-every-record-to-the-alerts.md). It makes of each row the pair that the SQL makes here.
     """
     java_stream = stream._j_data_stream  # noqa: SLF001 - as key_by does
-    pair_type = Types.ROW([Types.STRING(), RECORD_TYPE])
+    pair_type = Types.ROW([Types.STRING(), record])
     # The same rows under the kind of type that Python operators take.
     java_stream.getTransformation().setOutputType(pair_type.get_java_type_info())
     key_type = Types.ROW([Types.STRING()])
     keyed = java_stream.keyBy(get_gateway().jvm.KeyByKeySelector(), key_type.get_java_type_info())
-    return KeyedStream(keyed, RECORD_TYPE, stream)
+    return KeyedStream(keyed, record, stream)

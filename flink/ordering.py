@@ -1,6 +1,6 @@
 """A symbol's records put together again in the order of their Kafka offsets.
 
-Books pass an operator (the spread's rolling mean) that heartbeats do not. Each kind keeps its order, but either may
+Books pass an operator (the rolling means) that heartbeats do not. Each kind keeps its order, but either may
 reach the alerts before the other. So a book waits while a heartbeat before it is on its way, and a heartbeat waits for
 a later book or, where the market is silent, for the watermark to pass it: then every book before it is here.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from orderbook.alerts import AlertRecord
+from orderbook.alerts.record import AlertRecord
 
 
 class Arrival(msgspec.Struct, frozen=True, array_like=True):

@@ -11,51 +11,69 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from orderbook.alerts import BASELINE_WARM_UP_BOOKS, AlertRules
+from flink import patterns
+from flink.measuring import (
+    OF_SECONDS,
+    ROLLED_UP,
+    SECONDS_HEAD,
+    STATISTICS,
+    TRADE_AGGREGATES,
+    TRUSTED_MS,
+    level_flows,
+    live_metric_expressions,
+    metric_expressions,
+    quantities,
+    window_fields,
+)
+from flink.watching import alert_values
+from orderbook.alerts import AlertRules
 from orderbook.errors import SettingsError
 from orderbook.messages import SCHEMA_VERSION, Alert, Metrics, Window
-from orderbook.metrics import METRICS, WINDOW_STATISTICS
+from orderbook.metrics import COUNT_COLUMNS, METRICS, WINDOW_COLUMNS
 from orderbook.topics import Topics
+from runtime.alert_rules import rules_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from orderbook.settings import Settings
 
 STATEMENTS: Final = (
     "raw",
+    "trades",
     "records",
     "measured",
     "books",
     "live_books",
+    "window_records",
+    "second_sums",
+    "second_runs",
+    "seconds",
+    "ten_seconds",
+    "minutes",
     "alert_records",
     "metrics",
     "processed",
     "alerts",
+    *patterns.VIEWS,
     "insert_metrics",
     "insert_processed",
     "insert_alerts",
 )
 """The files of `flink/sql`, in the order in which the job uses them. New INSERTs go last: state keeps its operator."""
 
-_AGGREGATES: Final = {
-    "first": "FIRST_VALUE",
-    "last": "LAST_VALUE",
-    "min": "MIN",
-    "max": "MAX",
-    "mean": "AVG",
-}
 _SQL_TYPES: Final = {
     msgspec.inspect.IntType: "BIGINT",
     msgspec.inspect.FloatType: "DOUBLE",
     msgspec.inspect.StrType: "STRING",
     msgspec.inspect.LiteralType: "STRING",
+    msgspec.inspect.ListType: "ARRAY<DOUBLE>",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of an output table: a message's field and its SQL type (STRING, BIGINT or DOUBLE)."""
+    """A column of an output table: a message's field and its SQL type (STRING, BIGINT, DOUBLE or ARRAY<DOUBLE>)."""
 
     name: str
     sql_type: str
@@ -85,11 +103,12 @@ class JobSql:
 def render(settings: Settings) -> JobSql:
     """Return the job's SQL under `settings`.
 
-    Raises SettingsError where a text would break out of its SQL literal.
+    Raises SettingsError where a text would break out of its SQL literal, and for an alert rule that is refused.
     """
-    values = _values(settings)
+    rules = rules_in_force(settings)
+    values = _values(settings, rules)
     statements = {name: _statement(name, values) for name in STATEMENTS}
-    return JobSql(statements, AlertRules.of_settings(settings))
+    return JobSql(statements, rules)
 
 
 def alert_columns() -> tuple[Column, ...]:
@@ -102,75 +121,57 @@ def _statement(name: str, values: dict[str, str]) -> str:
     return Template(text).substitute(values).strip()
 
 
-def _values(settings: Settings) -> dict[str, str]:
+def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
     topics = Topics(settings.topic_prefix)
-    quantities = _quantities(settings.calculate_depth)
+    depth = settings.calculate_depth
+    quantity_columns = quantities(depth)
     baseline = settings.spread_baseline_updates
     return {
         "bootstrap_servers": _literal("KAFKA_BOOTSTRAP_SERVERS", settings.kafka_bootstrap_servers),
         "group_id": _literal("TOPIC_PREFIX", f"{settings.topic_prefix}-flink"),
         "topic_raw": _literal("TOPIC_PREFIX", topics.raw),
+        "topic_trades": _literal("TOPIC_PREFIX", topics.trades),
         "topic_metrics": _literal("TOPIC_PREFIX", topics.metrics),
         "topic_processed": _literal("TOPIC_PREFIX", topics.processed),
         "topic_alerts": _literal("TOPIC_PREFIX", topics.alerts),
         "watermark_delay_s": f"{settings.watermark_delay_ms / 1000:.3f}",
         "sink_options": _sink_options(settings),
         "readable": _READABLE,
-        "quantity_expressions": _listed(f"{expression} AS {name}" for name, expression in quantities.items()),
-        "quantity_columns": _listed(quantities),
-        "metric_expressions": _listed(f"{metric.sql} AS {metric.name}" for metric in METRICS),
+        "quantity_expressions": _named(quantity_columns),
+        "quantity_columns": _listed(quantity_columns),
+        "level_flows": level_flows(depth),
+        "metric_expressions": _named(metric_expressions(depth)),
         "baseline_preceding": str(baseline - 1),
-        "warm_up_books": str(min(BASELINE_WARM_UP_BOOKS, baseline)),
+        "alert_values": _listed(alert_values(rules, baseline_books=baseline)),
         "metrics_columns": _declared(_columns(Metrics)),
         "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),
-        "processed_columns": _declared((*_window_head(), *(Column(name, "DOUBLE") for name in _STATISTICS))),
-        "window_head": _listed(_WINDOW_HEAD[column.name] for column in _window_head()),
-        "statistics": _listed(_STATISTICS.values()),
+        "processed_columns": _declared((*_window_head(), *_statistics())),
+        "trusted_ms": TRUSTED_MS,
+        "live_metric_expressions": _named(live_metric_expressions()),
+        "trade_readable": _TRADE_READABLE,
+        "no_metrics": _listed("CAST(NULL AS DOUBLE)" for _ in METRICS),
+        "second_aggregates": _named(SECONDS_HEAD | STATISTICS | TRADE_AGGREGATES),
+        "of_seconds": _named(OF_SECONDS),
+        "rolled_up_columns": _named(ROLLED_UP),
+        "second_fields": _window_fields(1000),
+        "ten_second_fields": _window_fields(10_000),
+        "minute_fields": _window_fields(60_000),
         "alerts_columns": _declared(alert_columns()),
+        "pattern_matches": patterns.matches((column.name, column.sql_type) for column in alert_columns()),
+        **patterns.PARAMETERS,
     }
 
 
 _READABLE: Final = (
-    "(`type` = 'heartbeat' OR `type` = 'book' AND update_id IS NOT NULL) AND symbol <> '' AND venue IS NOT NULL "
-    "AND `state` IS NOT NULL AND event_time_ms IS NOT NULL AND receive_time_ms IS NOT NULL"
+    "(`type` = 'feed_gap' OR `state` IS NOT NULL AND "
+    "(`type` = 'heartbeat' OR `type` = 'book' AND update_id IS NOT NULL)) "
+    "AND symbol <> '' AND venue IS NOT NULL AND event_time_ms IS NOT NULL AND receive_time_ms IS NOT NULL"
 )
 
-_STATISTICS: Final = {
-    f"{metric.name}_{statistic}": f"{_AGGREGATES[statistic]}({metric.name})"
-    for metric in METRICS
-    for statistic in WINDOW_STATISTICS
-}
-
-_WINDOW_HEAD: Final = {
-    "schema_version": str(SCHEMA_VERSION),
-    "venue": "venue",
-    "symbol": "symbol",
-    # A window's books tell its borders exactly, as integers: a TIMESTAMP would pass through 32-bit seconds.
-    "window_start_ms": "MIN(event_time_ms) - MOD(MIN(event_time_ms), 1000)",
-    "window_end_ms": "MIN(event_time_ms) - MOD(MIN(event_time_ms), 1000) + 1000",
-    "updates": "COUNT(*)",
-    "first_update_id": "FIRST_VALUE(update_id)",
-    "last_update_id": "LAST_VALUE(update_id)",
-}
-
-
-def _quantities(depth: int) -> dict[str, str]:
-    """The columns the metric catalogue reads, each with its SQL over the book's arrays."""
-    expressions = {
-        "best_bid": "bid_price[1]",
-        "best_bid_qty": "bid_qty[1]",
-        "best_ask": "ask_price[1]",
-        "best_ask_qty": "ask_qty[1]",
-    }
-    for side in ("bid", "ask"):
-        levels = [f"COALESCE({side}_qty[{level}], 0)" for level in range(1, depth + 1)]
-        expressions[f"{side}_depth"] = " + ".join(levels)
-    for side in ("bid", "ask"):
-        levels = [f"COALESCE({side}_qty[{level}], 0) / {level}" for level in range(1, depth + 1)]
-        expressions[f"{side}_weighted_depth"] = " + ".join(levels)
-    # Beyond an array's end its element is null.
-    two_sided = "bid_price[1] IS NOT NULL AND ask_price[1] IS NOT NULL"
-    return {name: f"CASE WHEN {two_sided} THEN {expression} END" for name, expression in expressions.items()}
+_TRADE_READABLE: Final = (
+    "`type` = 'trade' AND symbol <> '' AND venue IS NOT NULL AND event_time_ms IS NOT NULL AND quantity IS NOT NULL "
+    "AND aggressor IN ('buy', 'sell')"
+)
 
 
 def _metrics_field(name: str) -> str:
@@ -179,6 +180,14 @@ def _metrics_field(name: str) -> str:
 
 def _window_head() -> tuple[Column, ...]:
     return tuple(column for column in _columns(Window, without="values"))
+
+
+def _window_fields(window_ms: int) -> str:
+    return _listed(window_fields((*(column.name for column in _window_head()), *WINDOW_COLUMNS), window_ms))
+
+
+def _statistics() -> tuple[Column, ...]:
+    return tuple(Column(name, "BIGINT" if name in COUNT_COLUMNS else "DOUBLE") for name in WINDOW_COLUMNS)
 
 
 def _columns(message: type[msgspec.Struct], *, without: str = "") -> tuple[Column, ...]:
@@ -214,6 +223,10 @@ def _literal(setting: str, text: str) -> str:
 
 def _declared(columns: tuple[Column, ...]) -> str:
     return ",\n  ".join(f"`{column.name}` {column.sql_type}" for column in columns)
+
+
+def _named(expressions: Mapping[str, str]) -> str:
+    return _listed(f"{expression} AS {name}" for name, expression in expressions.items())
 
 
 def _listed(expressions: Iterable[str]) -> str:

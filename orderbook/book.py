@@ -67,6 +67,16 @@ class LocalBook:
         """How many levels there are: (bids, asks)."""
         return len(self._bids), len(self._asks)
 
+    @property
+    def bids(self) -> _Bids:
+        """The bids themselves, to be read."""
+        return self._bids
+
+    @property
+    def asks(self) -> _Asks:
+        """The asks themselves, to be read."""
+        return self._asks
+
     def top(self, levels: int) -> Top:
         """At most `levels` of each side."""
         bids, asks = self._bids, self._asks
@@ -123,6 +133,11 @@ class _Side(ABC):
         if len(prices) > SPARE * self._kept:
             self._put_away(len(prices) - self._kept)
 
+    def far_levels(self, lowest: float, highest: float) -> list[Level]:
+        """Return the far levels whose price is in [lowest, highest], unsorted."""
+        far = self._far
+        return [(price, far[price]) for price in far if lowest <= price <= highest]
+
     def reach(self, levels: int) -> bool:
         """Make the best `levels` levels near; return whether there are as many."""
         if len(self.prices) >= levels:
@@ -146,6 +161,11 @@ class _Bids(_Side):
 
     __slots__ = ()
 
+    @property
+    def edge(self) -> float:
+        """The last price that is near: bids below it are far."""
+        return self._low
+
     def _fetch(self, levels: int) -> None:
         far = self._far
         fetched = sorted(far)[-levels:]
@@ -163,6 +183,11 @@ class _Asks(_Side):
     """The best price is the first."""
 
     __slots__ = ()
+
+    @property
+    def edge(self) -> float:
+        """The last price that is near: asks above it are far."""
+        return self._high
 
     def _fetch(self, levels: int) -> None:
         far = self._far

@@ -10,7 +10,7 @@ from math import inf
 from typing import Literal
 
 from orderbook.book import Top
-from orderbook.market import Snapshot
+from orderbook.market import PartialBook, Snapshot
 
 BPS = 10_000
 
@@ -34,6 +34,15 @@ class Coverage:
         return cls(
             min((price for price, _ in snapshot.bids), default=0.0) if len(snapshot.bids) >= limit else 0.0,
             max((price for price, _ in snapshot.asks), default=inf) if len(snapshot.asks) >= limit else inf,
+        )
+
+    @classmethod
+    def of_partial(cls, partial: PartialBook) -> Coverage:
+        """Return what a partial book covers: it is cut at some number of levels, which the longer side may have."""
+        bids, asks = partial.bids, partial.asks
+        return cls(
+            min((price for price, _ in bids), default=0.0) if len(bids) >= len(asks) else 0.0,
+            max((price for price, _ in asks), default=inf) if len(asks) >= len(bids) else inf,
         )
 
     def reach_bps(self, mid: float) -> tuple[float | None, float | None]:

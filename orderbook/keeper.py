@@ -17,6 +17,7 @@ from typing import Final
 from orderbook.book import ImpossibleLevel, LocalBook, Top, best_of
 from orderbook.counters import Timed
 from orderbook.coverage import Coverage
+from orderbook.depth import UNMEASURED, DepthMeter
 from orderbook.market import BestQuote, DepthDiff, PartialBook, Snapshot
 from orderbook.messages import Book, GapCause
 from orderbook.overlap import WaitingDiffs
@@ -43,6 +44,7 @@ class BookKeeper(SymbolTrust):
         "_covered",
         "_depth_levels",
         "_following",
+        "_meter",
         "_newest_diff_ms",
         "_partial_id",
         "_rules",
@@ -52,12 +54,20 @@ class BookKeeper(SymbolTrust):
     )
 
     def __init__(
-        self, *, venue: str, symbol: str, rules: SequenceRules, depth_levels: int, covered: bool = True
+        self,
+        *,
+        venue: str,
+        symbol: str,
+        rules: SequenceRules,
+        depth_levels: int,
+        covered: bool = True,
+        measured: bool = True,
     ) -> None:
         super().__init__(venue, symbol)
         self._rules = rules
         self._depth_levels = depth_levels
         self._covered = covered
+        self._meter = DepthMeter() if measured else None
         self._following = False
         self._was_live = False
         self._book = LocalBook()
@@ -160,7 +170,10 @@ class BookKeeper(SymbolTrust):
         if best is not None:
             self.oracle.judge(partial.last_update_id, best)
         self.pace.arrived(receive_time_ms)
-        return [self._published(top, partial.last_update_id, receive_time_ms, event_time_ms, latency_ms)]
+        depth = UNMEASURED
+        if self._meter is not None:
+            depth = self._meter.measure(self._book, top, Coverage.of_partial(partial))
+        return [self._published(top, partial.last_update_id, receive_time_ms, event_time_ms, latency_ms, depth=depth)]
 
     def quote(self, quote: BestQuote) -> None:
         """Compare the exchange's best quote with our book of the same update, now or when that book is made."""
@@ -278,6 +291,7 @@ class BookKeeper(SymbolTrust):
         if self.state == "resyncing":
             self.counters.resyncs += 1
         self._following, self._snapshot_id, self._newest_diff_ms = True, None, NEVER_MS
+        self.activity.reset()
         buffered, self._buffer = self._buffer, deque(maxlen=BUFFERED_DIFFS)
         self.pace.restarted(buffered[0].receive_time_ms)
         books = self._applied(*buffered.popleft())
@@ -321,7 +335,11 @@ class BookKeeper(SymbolTrust):
             top = self._book.top(self._depth_levels)
         self.pace.arrived(receive_time_ms)
         self._check_coverage(top, mid, receive_time_ms)
-        return [self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms)]
+        self.activity.level_updates += len(diff.bids) + len(diff.asks)
+        depth = UNMEASURED
+        if self._meter is not None:
+            depth = self._meter.measure(self._book, top, self.footing.coverage, diff.bids, diff.asks)
+        return [self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms, depth=depth)]
 
     def _check_coverage(self, top: Top, mid: float | None, receive_time_ms: int) -> None:
         """Settle whether the levels to be published are verified, and want a newer snapshot before they are not."""

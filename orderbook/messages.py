@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from orderbook.errors import UnreadableMessage
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 
 SCHEMA_VERSION: Final = 1
 
@@ -58,7 +58,7 @@ GapCause = Literal[
 | partial | a partial-depth stream: whole books without a sequence |
 """
 Aggressor = Literal["buy", "sell"]
-AlertStatus = Literal["FIRING", "ESCALATED", "RECOVERING", "RESOLVED", "SUPPRESSED", "MATCHED"]
+AlertStatus = Literal["FIRING", "ESCALATED", "RECOVERING", "RESOLVED", "SUPPRESSED", "NODATA", "MATCHED"]
 Severity = Literal["medium", "high"]
 
 
@@ -71,6 +71,14 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     The trust in it: `gaps`, `resyncs`, `oracle_checks` and `oracle_mismatches` so far; `snapshot_age_ms` since the
     snapshot it was built from; how far from the mid each side is verified, in basis points, null where all of it is.
     `latency_ms` is from the exchange's event to its receipt, corrected for the clocks' offset.
+
+    From all levels, not only the published ones: `bid_depth_within` and `ask_depth_within`, the base quantity within
+    each of `orderbook.depth.DEPTH_BANDS_BPS` of the mid, and `buy_sweep_bps` and `sell_sweep_bps`, the cost of trading
+    each of its SWEEP_NOTIONALS at once, in basis points of the mid; null in an array where the verified part of the
+    side ends before, and empty arrays where nobody measured.
+
+    What happened since the symbol's book before, as received, nothing across a gap: `level_updates` of the diff (0 for
+    a partial book), `trades`, and the quantities that takers bought and sold, in base currency.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -93,10 +101,18 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     bid_coverage_bps: float | None = None
     ask_coverage_bps: float | None = None
     latency_ms: int | None = None
+    bid_depth_within: list[float | None] = []
+    ask_depth_within: list[float | None] = []
+    buy_sweep_bps: list[float | None] = []
+    sell_sweep_bps: list[float | None] = []
+    level_updates: int = 0
+    trades: int = 0
+    buy_qty: float = 0.0
+    sell_qty: float = 0.0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="heartbeat"):
-    """A symbol's sign of life (topic raw, key symbol): every second, also when its market is silent.
+    """A symbol's sign of life (topics raw and trades, key symbol): every second, also when its market is silent.
 
     It moves the symbol's event time on, and carries the trust in its book and counters since the process started.
     `cause` and `reason` are null while live. `stale_after_ms` is how long the symbol may pause at its present pace.
@@ -192,7 +208,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="al
     `alert_id` is the same for every step of an episode and for every replay; `step` counts from 0 within it.
     `onset_time_ms` is when the condition began, `event_time_ms` the record that made this step. `side` is the side
     that presses (`bid`, `ask`) or null where a rule has none. `value` is the rule's quantity at this step, `peak` its
-    largest since the onset, both signed positive for the side. MATCHED is a happening without a duration.
+    worst since the onset, both signed positive for the side. MATCHED is a happening without a duration. `context`, on
+    the first step of an episode that began with a book, is a JSON object about that onset (`orderbook.alerts.context`).
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -210,13 +227,15 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="al
     peak: float
     threshold: float
     reason: str | None = None
+    context: str | None = None
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """The metrics of one book (topic metrics, key symbol); definitions in `orderbook.metrics`.
 
     Depths are sums over the top CALCULATE_DEPTH levels, in base currency; `spread_baseline` is the mean spread of the
-    symbol's last SPREAD_BASELINE_UPDATES books, this one included, in quote currency.
+    symbol's last SPREAD_BASELINE_UPDATES books, this one included, in quote currency. `level_flows` are the order flow
+    imbalances of levels 1 … CALCULATE_DEPTH in base currency, whose first is `ofi`; null where that is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -241,6 +260,11 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     spread: float | None
     spread_bps: float | None
     mid: float | None
+    queue_imbalance: float | None = None
+    weighted_mid: float | None = None
+    ofi: float | None = None
+    multi_level_ofi: float | None = None
+    level_flows: list[float] | None = None
 
 
 class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,8 +273,10 @@ class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
     venue: str
     symbol: str
+    window_ms: int
     window_start_ms: int
     window_end_ms: int
+    trusted_ms: int
     updates: int
     first_update_id: int
     last_update_id: int
@@ -259,8 +285,9 @@ class _WindowHead(msgspec.Struct, frozen=True, kw_only=True):
 class Window(_WindowHead, frozen=True, kw_only=True):
     """One closed event-time window [start, end) of one symbol (topic processed, key symbol).
 
-    `updates` books fell into it, the first and the last with the update ids given. `values` holds the statistics in
-    the order of `orderbook.metrics.WINDOW_COLUMNS`; on the wire each stands under its own name.
+    `window_ms` is its length: 1000, 10000 or 60000; for `trusted_ms` of it the symbol was live, by the states in its
+    records. `updates` live books fell into it, the first and the last with the update ids given. `values` holds the
+    statistics in the order of `orderbook.metrics.WINDOW_COLUMNS`; on the wire each stands under its own name.
     """
 
     values: tuple[float | None, ...]
@@ -270,7 +297,7 @@ _WindowOnTheWire = cast(
     "type[_WindowHead]",
     msgspec.defstruct(
         "_WindowOnTheWire",
-        [(name, float | None) for name in WINDOW_COLUMNS],
+        [(name, int if name in COUNT_COLUMNS else float | None) for name in WINDOW_COLUMNS],
         bases=(_WindowHead,),
         frozen=True,
         kw_only=True,
@@ -321,8 +348,10 @@ def decode_window(payload: bytes) -> Window:
         schema_version=wire.schema_version,
         venue=wire.venue,
         symbol=wire.symbol,
+        window_ms=wire.window_ms,
         window_start_ms=wire.window_start_ms,
         window_end_ms=wire.window_end_ms,
+        trusted_ms=wire.trusted_ms,
         updates=wire.updates,
         first_update_id=wire.first_update_id,
         last_update_id=wire.last_update_id,

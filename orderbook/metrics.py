@@ -1,25 +1,39 @@
-"""The metric catalogue: each metric stands here once, and the SQL, the tables and the labels come from it.
+"""The metric catalogue: each metric stands here once; the SQL, the tables, the docs page and the labels come from it.
 
 Notation: Qb, Qa are the quantities of the top CALCULATE_DEPTH levels a side, summed; Pb, Pa and qb, qa the best prices
-and the quantities there; M = (Pb+Pa)/2. A book with an empty side leaves every metric undefined (null).
+and the quantities there; pb_k, qb_k, pa_k, qa_k those of level k; M = (Pb+Pa)/2; a dash marks the book before. A book
+with an empty side leaves every metric undefined (null).
 
 The SQL expressions read these columns, which `flink/sql` derives from each book: `bid_depth` (Qb), `ask_depth` (Qa),
 `bid_weighted_depth` and `ask_weighted_depth` (Σ q_i / i), `best_bid` (Pb), `best_ask` (Pa), `best_bid_qty`,
-`best_ask_qty`; all are null where a side is empty.
+`best_ask_qty`, all null where a side is empty; and `level_flows`, the array of e_1 … e_CALCULATE_DEPTH (see `ofi`).
+`$level_flow_sum` stands for the sum of that array.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from typing import Final
+from typing import Final, Literal
+
+from orderbook.window_metrics import WINDOW_METRICS
+
+Statistic = Literal["open", "high", "low", "close", "sum", "count"]
+"""What a window says of a metric: its first, largest, least and last value, the sum of its values and their number."""
+
+LEVEL: Final[tuple[Statistic, ...]] = ("open", "high", "low", "close")
+"""Of prices: a sum of them means nothing."""
+AVERAGED: Final[tuple[Statistic, ...]] = (*LEVEL, "sum", "count")
+"""Of ratios and spreads: sum over count is the mean over the books, also after windows were added together."""
+FLOW: Final[tuple[Statistic, ...]] = ("sum", "count")
+"""Of what flows from one book to the next: only its sum over the window has a meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric: its column name, what a screen calls it, its definition, unit, range, source and SQL expression.
 
-    `low` and `high` bound its values where the definition does; None where it does not.
+    `low` and `high` bound its values where the definition does; None where it does not. `undefined` says what makes it
+    null besides an empty side. `statistics` are those of its windows.
     """
 
     name: str
@@ -28,9 +42,18 @@ class Metric:
     unit: str
     low: float | None
     high: float | None
+    undefined: str
     source: str
     sql: str
+    statistics: tuple[Statistic, ...]
 
+
+NEVER: Final = "only by an empty side"
+NO_QUANTITY: Final = "the quantities it divides by sum to 0"
+NO_BOOK_BEFORE: Final = (
+    "the book or the one before it is not live or has an empty side, or the symbol was not live between the two: the "
+    "first book after a snapshot has none. It adds nothing to a sum"
+)
 
 METRICS: Final[tuple[Metric, ...]] = (
     Metric(
@@ -40,8 +63,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         unit="ratio",
         low=-1,
         high=1,
+        undefined=NO_QUANTITY,
         source="common",
         sql="(bid_depth - ask_depth) / NULLIF(bid_depth + ask_depth, 0)",
+        statistics=AVERAGED,
     ),
     Metric(
         name="weighted_imbalance",
@@ -50,8 +75,22 @@ METRICS: Final[tuple[Metric, ...]] = (
         unit="ratio",
         low=-1,
         high=1,
+        undefined=NO_QUANTITY,
         source="common",
-        sql=("(bid_weighted_depth - ask_weighted_depth) / NULLIF(bid_weighted_depth + ask_weighted_depth, 0)"),
+        sql="(bid_weighted_depth - ask_weighted_depth) / NULLIF(bid_weighted_depth + ask_weighted_depth, 0)",
+        statistics=AVERAGED,
+    ),
+    Metric(
+        name="queue_imbalance",
+        label="Imbalance at the touch",
+        definition="(qb - qa) / (qb + qa)",
+        unit="ratio",
+        low=-1,
+        high=1,
+        undefined=NO_QUANTITY,
+        source="Gould and Bonart 2016, arXiv 1512.03492",
+        sql="(best_bid_qty - best_ask_qty) / NULLIF(best_bid_qty + best_ask_qty, 0)",
+        statistics=AVERAGED,
     ),
     Metric(
         name="vtob_ratio",
@@ -60,8 +99,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         unit="ratio",
         low=0,
         high=1,
+        undefined=NO_QUANTITY,
         source="common",
         sql="(best_bid_qty + best_ask_qty) / NULLIF(bid_depth + ask_depth, 0)",
+        statistics=AVERAGED,
     ),
     Metric(
         name="spread",
@@ -70,8 +111,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         unit="quote currency",
         low=0,
         high=None,
+        undefined=NEVER,
         source="common",
         sql="best_ask - best_bid",
+        statistics=AVERAGED,
     ),
     Metric(
         name="spread_bps",
@@ -80,8 +123,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         unit="bps",
         low=0,
         high=None,
+        undefined="the mid is 0",
         source="common",
         sql="10000 * (best_ask - best_bid) / NULLIF((best_ask + best_bid) / 2, 0)",
+        statistics=AVERAGED,
     ),
     Metric(
         name="mid",
@@ -90,14 +135,62 @@ METRICS: Final[tuple[Metric, ...]] = (
         unit="quote currency",
         low=0,
         high=None,
+        undefined=NEVER,
         source="common",
         sql="(best_ask + best_bid) / 2",
+        statistics=LEVEL,
+    ),
+    Metric(
+        name="weighted_mid",
+        label="Weighted mid",
+        definition="(Pb qa + Pa qb) / (qa + qb)",
+        unit="quote currency",
+        low=0,
+        high=None,
+        undefined=NO_QUANTITY,
+        source="common",
+        sql="(best_bid * best_ask_qty + best_ask * best_bid_qty) / NULLIF(best_ask_qty + best_bid_qty, 0)",
+        statistics=LEVEL,
+    ),
+    Metric(
+        name="ofi",
+        label="Order flow imbalance",
+        definition=(
+            "e_1, where e_k = qb_k [pb_k ≥ pb_k'] - qb_k' [pb_k ≤ pb_k'] - qa_k [pa_k ≤ pa_k'] + qa_k' [pa_k ≥ pa_k']"
+        ),
+        unit="base currency",
+        low=None,
+        high=None,
+        undefined=NO_BOOK_BEFORE,
+        source="Cont, Kukanov and Stoikov 2014, arXiv 1011.6402",
+        sql="level_flows[1]",
+        statistics=FLOW,
+    ),
+    Metric(
+        name="multi_level_ofi",
+        label="Order flow imbalance of all levels",
+        definition="Σ e_k over the top CALCULATE_DEPTH levels; a level that a book does not have is empty",
+        unit="base currency",
+        low=None,
+        high=None,
+        undefined=NO_BOOK_BEFORE,
+        source="Xu, Gould and Howison 2019, arXiv 1907.06230",
+        sql="$level_flow_sum",
+        statistics=FLOW,
     ),
 )
 
-WINDOW_STATISTICS: Final = ("first", "last", "min", "max", "mean")
-
-WINDOW_COLUMNS: Final[tuple[str, ...]] = tuple(
-    f"{metric.name}_{statistic}" for metric, statistic in product(METRICS, WINDOW_STATISTICS)
+WINDOW_COLUMNS: Final[tuple[str, ...]] = (
+    *(f"{metric.name}_{statistic}" for metric in METRICS for statistic in metric.statistics),
+    *(metric.name for metric in WINDOW_METRICS),
 )
-"""The numeric columns of a window, metric by metric; the same names in Kafka, in the table and on the screen."""
+"""The numeric columns of a window, those of the books' metrics and those that it alone has.
+
+They bear the same names in Kafka, in the table and on the screen.
+"""
+
+COUNT_COLUMNS: Final = frozenset(
+    {f"{metric.name}_count" for metric in METRICS if "count" in metric.statistics}
+    | {metric.name for metric in WINDOW_METRICS if metric.rolled_up == "count"}
+)
+"""Those of WINDOW_COLUMNS that hold whole numbers and are never null."""

@@ -50,7 +50,7 @@ class IngestSession:
     Each second it makes a heartbeat for every symbol and one with an empty symbol, the clock of the partitions that
     no symbol lives in. A change of a symbol's state is told at once, and to the gap ledger. `covered`: a book whose
     published levels reach beyond its snapshot is unverified; otherwise only its coverage tells. `partial`: whole books
-    of few levels are to come, which need no snapshot.
+    of few levels are to come, which need no snapshot. `measured`: books say how deep they are beyond what is published.
     """
 
     __slots__ = (
@@ -60,6 +60,7 @@ class IngestSession:
         "_exchange_clock_ms",
         "_followed",
         "_last_receive_ms",
+        "_measured",
         "_next_tick_ms",
         "_overlapping",
         "_partials",
@@ -77,8 +78,10 @@ class IngestSession:
         market: Market = "spot",
         covered: bool = True,
         partial: bool = False,
+        measured: bool = True,
     ) -> None:
         self._covered = covered
+        self._measured = measured
         self._partials = partial
         self._venue = venue
         self._rules = SequenceRules(market)
@@ -155,6 +158,7 @@ class IngestSession:
         elif isinstance(event, Execution):
             if followed.trades.is_new(event.trade_id):
                 event_time_ms, _ = self._timed(keeper, event.event_time_ms, receive_time_ms)
+                keeper.activity.traded(event)
                 messages.append(self._trade(event, event_time_ms, receive_time_ms))
         else:
             messages += self._partial(followed, event, receive_time_ms)
@@ -304,6 +308,7 @@ class IngestSession:
                 rules=self._rules,
                 depth_levels=self._depth_levels,
                 covered=self._covered,
+                measured=self._measured,
             )
         )
 

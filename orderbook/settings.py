@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     alert_threshold_release: Threshold = Field(default=0.30, description="|imbalance_ratio| below which an alert ends.")
     alert_hold_ms: int = Field(default=3000, ge=0, le=600_000, description="How long a condition must hold to fire.")
     alert_hold_off_ms: int = Field(default=5000, ge=0, le=600_000, description="How long it must be gone to resolve.")
+    alert_rules_file: OptionalPath = Field(
+        default=None, description="YAML file that changes and adds alert rules; empty for none."
+    )
     spread_alert_multiplier: float = Field(default=2.0, gt=1, description="Spread over its rolling mean that alerts.")
     spread_baseline_updates: int = Field(
         default=600, ge=10, le=100_000, description="Book updates in the rolling mean of the spread."

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from orderbook.activity import Activity
 from orderbook.book import Top
 from orderbook.clock import no_latencies
 from orderbook.counters import KeeperCounters
+from orderbook.depth import Depth
 from orderbook.footing import Footing
 from orderbook.messages import Book, BookState, GapCause
 from orderbook.oracle import QuoteOracle
@@ -22,6 +24,7 @@ class SymbolTrust:
     """The trust in one symbol's book, and the books that are published with it."""
 
     __slots__ = (
+        "activity",
         "cause",
         "counters",
         "event_time_ms",
@@ -44,6 +47,7 @@ class SymbolTrust:
         self.counters: Final = KeeperCounters()
         self.oracle: Final = QuoteOracle()
         self.pace: Final = ArrivalPace()
+        self.activity: Final = Activity()
         self.footing: Final = Footing()
         self.latency_counts: Final = no_latencies()
         self.state: BookState = "syncing"
@@ -68,7 +72,14 @@ class SymbolTrust:
             self.missing_updates = None
 
     def _published(
-        self, top: Top, update_id: int, receive_time_ms: int, event_time_ms: int, latency_ms: int | None
+        self,
+        top: Top,
+        update_id: int,
+        receive_time_ms: int,
+        event_time_ms: int,
+        latency_ms: int | None,
+        *,
+        depth: Depth,
     ) -> Book:
         counters, oracle = self.counters, self.oracle
         counters.books += 1
@@ -77,6 +88,7 @@ class SymbolTrust:
         self.event_time_ms = self.last_book_time_ms = event_time_ms
         bid_price, bid_qty, ask_price, ask_qty = top
         bid_coverage_bps, ask_coverage_bps = self.footing.coverage_bps
+        level_updates, trades, buy_qty, sell_qty = self.activity.taken()
         return Book(
             venue=self.venue,
             symbol=self.symbol,
@@ -97,4 +109,12 @@ class SymbolTrust:
             bid_coverage_bps=bid_coverage_bps,
             ask_coverage_bps=ask_coverage_bps,
             latency_ms=latency_ms,
+            bid_depth_within=depth.bids_within,
+            ask_depth_within=depth.asks_within,
+            buy_sweep_bps=depth.buy_costs_bps,
+            sell_sweep_bps=depth.sell_costs_bps,
+            level_updates=level_updates,
+            trades=trades,
+            buy_qty=buy_qty,
+            sell_qty=sell_qty,
         )

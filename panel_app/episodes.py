@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orderbook.alerts.symbol import EXTREME_IMBALANCE, IMBALANCE_FLIP, SPREAD_WIDENING
+from orderbook.alerts.rules import (
+    EXTREME_IMBALANCE,
+    FEED_GAP,
+    FEED_STALE,
+    IMBALANCE_FLIP,
+    LIQUIDITY_DROP,
+    ORACLE_MISMATCH,
+    SPREAD_WIDENING,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -19,7 +27,7 @@ FEED_LENGTH: Final = 60
 KEPT_EPISODES: Final = 1_000
 """Episodes kept in memory; the oldest that are not active go first."""
 
-OPEN_STATUSES: Final = frozenset({"FIRING", "ESCALATED", "RECOVERING"})
+OPEN_STATUSES: Final = frozenset({"FIRING", "ESCALATED", "RECOVERING", "SUPPRESSED", "NODATA"})
 
 STATUS_WORDS: Final[dict[str, str]] = {
     "FIRING": "active",
@@ -27,6 +35,7 @@ STATUS_WORDS: Final[dict[str, str]] = {
     "RECOVERING": "easing",
     "RESOLVED": "over",
     "SUPPRESSED": "suppressed",
+    "NODATA": "no data",
     "MATCHED": "seen",
 }
 
@@ -34,6 +43,10 @@ RULE_WORDS: Final[dict[str, str]] = {
     EXTREME_IMBALANCE: "Imbalance",
     IMBALANCE_FLIP: "Imbalance flip",
     SPREAD_WIDENING: "Wide spread",
+    LIQUIDITY_DROP: "Thin book",
+    FEED_GAP: "Feed gap",
+    FEED_STALE: "Feed silent",
+    ORACLE_MISMATCH: "Wrong book",
 }
 
 
@@ -75,10 +88,14 @@ class Episode:
         """The peak as a trader would put it.
 
         An imbalance of x means that (1 + x) / 2 of the depth rests on the pressing side; a spread's value already
-        counts in usual spreads. A rule unknown here shows its number.
+        counts in usual spreads, a thin book's in usual depths. A rule unknown here shows its number.
         """
         if self.rule == SPREAD_WIDENING:
             return f"{self.peak:.1f} times the usual spread"
+        if self.rule == LIQUIDITY_DROP:
+            return f"{100 * self.peak:.0f} % of the usual depth"
+        if self.rule in {FEED_GAP, FEED_STALE, ORACLE_MISMATCH}:
+            return f"{self.peak:.0f} s without a book to believe"
         if self.rule in {EXTREME_IMBALANCE, IMBALANCE_FLIP} and self.side is not None:
             return f"{50 * (1 + self.peak):.0f} % of depth on the {self.side} ({self.peak:.2f})"
         return f"peak {self.peak:.2f}"

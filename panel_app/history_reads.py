@@ -20,12 +20,12 @@ STATEMENT_TIMEOUT_MS: Final = 5_000
 
 WINDOWS: Final = """
     SELECT (extract(epoch FROM window_end) * 1000)::bigint AS event_time_ms,
-           mid_last AS mid,
-           imbalance_ratio_last AS imbalance,
-           spread_bps_last AS spread_bps,
+           mid_close AS mid,
+           imbalance_ratio_close AS imbalance,
+           spread_bps_close AS spread_bps,
            NULL::double precision AS spread_alert_bps
       FROM orderbook_metrics
-     WHERE symbol = %(symbol)s AND venue = %(venue)s
+     WHERE symbol = %(symbol)s AND venue = %(venue)s AND window_ms = 1000
        AND window_start >= %(start)s AND window_end <= %(end)s
      ORDER BY window_start
 """

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orderbook.alerts import AlertRules
+from orderbook.alerts.rules import EXTREME_IMBALANCE
 from orderbook.errors import ServiceUnavailable
 from panel_app.episodes import KEPT_EPISODES, Episode, EpisodeBook, episode_of
 from panel_app.faults import Fault, Outage, faults_of
@@ -16,6 +16,7 @@ from panel_app.history_reads import HistoryReads
 from panel_app.markets import Market, Markets
 from panel_app.redis_reads import Look, RedisReads
 from panel_app.tape import Tape
+from runtime.alert_rules import rules_in_force
 from runtime.logs import get_logger
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Live:
         self._clock_ms = clock_ms
         self._started_ms = clock_ms()
         self._following = following(settings)
-        self._markets = Markets(AlertRules.of_settings(settings).imbalance)
+        self._markets = Markets(rules_in_force(settings).rule(EXTREME_IMBALANCE).terms.thresholds)
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._episodes = EpisodeBook()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import panel as pn
 
-from orderbook.alerts import AlertRules
+from orderbook.alerts.rules import EXTREME_IMBALANCE
 from panel_app import rows
 from panel_app.proof import proof_of
 from panel_app.session import SPANS_MINUTES, Session
@@ -15,6 +15,7 @@ from panel_app.views.charts import MarketCharts
 from panel_app.views.component import asset
 from panel_app.views.depth import Depth
 from panel_app.views.parts import AlertFeed, Headline, Notices, Overview
+from runtime.alert_rules import rules_in_force
 
 if TYPE_CHECKING:
     from bokeh.application.application import SessionContext
@@ -30,7 +31,7 @@ class Page:
     """One session's page: its parts, and the one periodic callback that refreshes them from the shared snapshot."""
 
     def __init__(self, settings: Settings, live: Live) -> None:
-        thresholds = AlertRules.of_settings(settings).imbalance
+        thresholds = rules_in_force(settings).rule(EXTREME_IMBALANCE).terms.thresholds
         self._settings = settings
         self._live = live
         self._thresholds = thresholds

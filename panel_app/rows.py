@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from orderbook.alerts.symbol import EXTREME_IMBALANCE
+from orderbook.alerts.rules import EXTREME_IMBALANCE
 from panel_app import words
 from panel_app.pressure import SIDE_NAMES, pressure_of
 

@@ -40,7 +40,7 @@ from runtime.logs import get_logger
 LONGEST_BACK_OFF_S: Final = 5.0
 SOCKET_TIMEOUT_S: Final = 5.0
 RECENT_ALERTS_KEPT: Final = 1000
-ENDED: Final = frozenset({"RESOLVED", "SUPPRESSED", "MATCHED"})
+ENDED: Final = frozenset({"RESOLVED", "MATCHED"})
 log = get_logger("redis")
 
 LiveMessage: TypeAlias = Metrics | Book | Heartbeat | FeedGap | Alert

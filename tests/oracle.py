@@ -1,21 +1,29 @@
 """An independent second computation of books, metrics and windows: plain dicts and polars, no code of the product.
 
-Definitions: Qb, Qa are the quantities of the ten best levels a side, w_i = 1/i, M the mid. Windows are [s, s + 1000)
-of the exchange's event time.
+Definitions: Qb, Qa are the quantities of the ten best levels a side, w_i = 1/i, M the mid. Windows are [s, s + w)
+of the exchange's event time, s a multiple of w.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 DEPTH = 10
 BASELINE_BOOKS = 600
-METRICS = ("imbalance_ratio", "weighted_imbalance", "vtob_ratio", "spread", "spread_bps", "mid")
-STATISTICS = ("first", "last", "min", "max", "mean")
+AVERAGED = ("imbalance_ratio", "weighted_imbalance", "queue_imbalance", "vtob_ratio", "spread", "spread_bps")
+PRICES = ("mid", "weighted_mid")
+FLOWS = ("ofi", "multi_level_ofi")
+METRICS = (*AVERAGED, *PRICES, *FLOWS)
+WINDOW_NUMBERS = [
+    *(f"{name}_{statistic}" for name in (*AVERAGED, *PRICES) for statistic in ("open", "high", "low", "close")),
+    *(f"{name}_{statistic}" for name in (*AVERAGED, *FLOWS) for statistic in ("sum", "count")),
+]
 
 
 def books_of_recording(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -53,8 +61,25 @@ def books_of_recording(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str,
         }
 
 
+def trades_of_recording(messages: Iterable[dict[str, Any]]) -> pl.DataFrame:
+    """The trades as recorded: symbol, event_time_ms and quantity, negative where the buyer was the maker."""
+    trades = [message["data"] for message in messages if message.get("data", {}).get("e") == "trade"]
+    return pl.DataFrame(
+        {
+            "symbol": [trade["s"] for trade in trades],
+            "event_time_ms": [trade["E"] for trade in trades],
+            "quantity": [float(trade["q"]) * (-1 if trade["m"] else 1) for trade in trades],
+        }
+    )
+
+
 def metrics(books: pl.DataFrame) -> pl.DataFrame:
-    """Every metric of each book; `books` in the order of the updates, with at least one level a side."""
+    """Every metric of each book; `books` in the order of the updates, with at least one level a side.
+
+    Where they come in several runs, between which a symbol was not live, a column `run` tells these apart.
+    """
+    if "run" not in books.columns:
+        books = books.with_columns(run=0)
     top = [pl.col(side).list.head(DEPTH) for side in ("bid_qty", "ask_qty")]
     books = books.with_columns(bid_qty=top[0], ask_qty=top[1])
     weights = pl.int_ranges(1, pl.col("bid_qty").list.len() + 1), pl.int_ranges(1, pl.col("ask_qty").list.len() + 1)
@@ -79,27 +104,156 @@ def metrics(books: pl.DataFrame) -> pl.DataFrame:
         spread=spread,
         spread_bps=10_000 * spread / mid,
         mid=mid,
+        queue_imbalance=(pl.col("best_bid_qty") - pl.col("best_ask_qty"))
+        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
+        weighted_mid=(pl.col("best_bid") * pl.col("best_ask_qty") + pl.col("best_ask") * pl.col("best_bid_qty"))
+        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
+        **level_flows(),
     ).with_columns(
         spread_baseline=pl.col("spread").rolling_mean(BASELINE_BOOKS, min_samples=1).over("symbol"),
+        ofi=pl.col("flow_1"),
+        multi_level_ofi=pl.sum_horizontal(*(f"flow_{level}" for level in range(1, DEPTH + 1)), ignore_nulls=False),
     )
 
 
-def windows(of_metrics: pl.DataFrame) -> pl.DataFrame:
-    """The one-second windows of the metrics, sorted by symbol and start."""
-    statistics = [
-        getattr(pl.col(name), statistic)().alias(f"{name}_{statistic}") for name in METRICS for statistic in STATISTICS
-    ]
+def level_flows() -> dict[str, pl.Expr]:
+    """e_1 … e_DEPTH of Cont, Kukanov and Stoikov (2014, eq. 3), level by level; null for the first book of a run.
+
+    Written with the change of each side's queue: what was added where the price stayed or improved, less what was there
+    before where it stayed or worsened.
+    """
+    flows = {}
+    for level in range(DEPTH):
+        side_flows = []
+        for side, improves in (("bid", 1), ("ask", -1)):
+            price = pl.col(f"{side}_price").list.get(level, null_on_oob=True)
+            quantity = pl.col(f"{side}_qty").list.get(level, null_on_oob=True)
+            moved = (price - price.shift(1).over("symbol", "run")) * improves
+            before = quantity.shift(1).over("symbol", "run")
+            side_flows.append(
+                pl.when(moved > 0).then(quantity).when(moved < 0).then(-before).when(moved == 0).then(quantity - before)
+            )
+        flows[f"flow_{level + 1}"] = side_flows[0] - side_flows[1]
+    return flows
+
+
+def windows(of_metrics: pl.DataFrame, window_ms: int = 1000) -> pl.DataFrame:
+    """The windows of the metrics of live books, sorted by symbol and start."""
     return (
-        of_metrics.with_columns(window_start_ms=pl.col("event_time_ms") // 1000 * 1000)
-        .group_by("symbol", "window_start_ms", maintain_order=True)
+        of_metrics.with_columns(
+            window_ms=pl.lit(window_ms, pl.Int64), window_start_ms=pl.col("event_time_ms") // window_ms * window_ms
+        )
+        .group_by("symbol", "window_ms", "window_start_ms", maintain_order=True)
         .agg(
             pl.len().alias("updates"),
             pl.col("update_id").first().alias("first_update_id"),
             pl.col("update_id").last().alias("last_update_id"),
-            *statistics,
+            *(expression.alias(name) for name, expression in window_statistics()),
         )
         .sort("symbol", "window_start_ms")
     )
+
+
+def window_statistics() -> Iterator[tuple[str, pl.Expr]]:
+    """Each of WINDOW_NUMBERS as polars aggregates it; nulls are left out."""
+    for name in (*AVERAGED, *PRICES):
+        known = pl.col(name).drop_nulls()
+        yield f"{name}_open", known.first()
+        yield f"{name}_high", known.max()
+        yield f"{name}_low", known.min()
+        yield f"{name}_close", known.last()
+    for name in (*AVERAGED, *FLOWS):
+        yield f"{name}_sum", pl.col(name).sum()
+        yield f"{name}_count", pl.col(name).count().cast(pl.Int64)
+
+
+WINDOW_VALUES = [
+    *("buy_volume", "sell_volume", "signed_volume", "cvd", "trade_imbalance", "update_rate", "trade_rate"),
+    *("return_square_sum", "move_sum", "delta_sum", "delta_square_sum", "move_delta_sum"),
+    *("realised_volatility_bps", "kyle_lambda"),
+]
+WINDOW_COUNTS = ["buy_trades", "sell_trades", "moves"]
+
+
+def window_values(of_metrics: pl.DataFrame, trades: pl.DataFrame, window_ms: int) -> pl.DataFrame:
+    """What only a window has, for each symbol and window with a book.
+
+    `of_metrics` holds the live books, `trades` symbol, event_time_ms and quantity, positive where it was bought.
+    Realised volatility after Andersen and others (2003), from the last mids of the seconds; the price impact after Kyle
+    (1985): least squares of the seconds' changes of the mid on their signed volumes.
+    """
+    rows = []
+    for (symbol,), books in of_metrics.group_by("symbol"):
+        own = trades.filter(symbol=symbol)
+        seconds = books.group_by(pl.col("event_time_ms") // 1000).agg(
+            pl.col("mid").drop_nulls().last(), pl.len().alias("books")
+        )
+        traded = own.group_by(pl.col("event_time_ms") // 1000).agg(pl.col("quantity"))
+        both = seconds.join(traded, on="event_time_ms", how="full", coalesce=True).sort("event_time_ms")
+        both = both.with_columns(
+            before=pl.col("mid").forward_fill().shift(1),
+            delta=pl.col("quantity").list.sum().fill_null(0.0),
+            window_start_ms=pl.col("event_time_ms") * 1000 // window_ms * window_ms,
+        ).with_columns(cvd=pl.col("delta").cum_sum())
+        for (start,), of_window in both.group_by("window_start_ms"):
+            if of_window["books"].sum():
+                rows.append({"symbol": symbol, "window_start_ms": start} | _window_values(of_window, window_ms))
+    schema = {"symbol": pl.String(), "window_start_ms": pl.Int64(), "window_ms": pl.Int64()}
+    schema |= dict.fromkeys(WINDOW_VALUES, pl.Float64()) | dict.fromkeys(WINDOW_COUNTS, pl.Int64())
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _window_values(seconds: pl.DataFrame, window_ms: int) -> dict[str, Any]:
+    quantities = [quantity for of_second in seconds["quantity"].drop_nulls() for quantity in of_second]
+    bought = [quantity for quantity in quantities if quantity > 0]
+    sold = [-quantity for quantity in quantities if quantity < 0]
+    pairs = seconds.filter(pl.col("mid").is_not_null() & pl.col("before").is_not_null())
+    x, y = pairs["delta"].to_numpy(), (pairs["mid"] - pairs["before"]).to_numpy()
+    squares = float(((pairs["mid"] / pairs["before"]).log() ** 2).sum())
+    volume = sum(bought) + sum(sold)
+    return {
+        "window_ms": window_ms,
+        "buy_volume": sum(bought),
+        "sell_volume": sum(sold),
+        "signed_volume": sum(bought) - sum(sold),
+        "cvd": seconds.sort("event_time_ms")["cvd"].last(),
+        "trade_imbalance": (sum(bought) - sum(sold)) / volume if volume else None,
+        "update_rate": 1000 * int(seconds["books"].sum()) / window_ms,
+        "trade_rate": 1000 * len(quantities) / window_ms,
+        "return_square_sum": squares,
+        "move_sum": float(y.sum()),
+        "delta_sum": float(x.sum()),
+        "delta_square_sum": float(x @ x),
+        "move_delta_sum": float(x @ y),
+        "realised_volatility_bps": 1e4 * math.sqrt(squares) if len(pairs) else None,
+        "kyle_lambda": float(np.polyfit(x, y, 1)[0]) if len(set(x)) > 1 and len(pairs) > 2 else None,
+        "buy_trades": len(bought),
+        "sell_trades": len(sold),
+        "moves": len(pairs),
+    }
+
+
+def trusted_ms(states: Iterable[tuple[int, bool]], window_ms: int) -> dict[int, int]:
+    """How many ms of each window, by its start, one symbol was live; `states` are the times and states of its records.
+
+    Counted ms by ms: in a second that holds a record, an ms has the state of the last record up to it in that second;
+    before the second's first record, the state of the record before, if that is at most two seconds older than the
+    first; a second without a record is not trusted.
+    """
+    of_seconds: dict[int, list[tuple[int, bool]]] = {}
+    for time_ms, live in states:
+        of_seconds.setdefault(time_ms // 1000, []).append((time_ms, live))
+    trusted: dict[int, int] = {}
+    last: tuple[int, bool] | None = None
+    for second, told in of_seconds.items():
+        live = last is not None and last[1] and told[0][0] - last[0] <= 2000
+        until = dict(told)
+        for ms in range(second * 1000, second * 1000 + 1000):
+            live = until.get(ms, live)
+            start = ms // window_ms * window_ms
+            trusted[start] = trusted.get(start, 0) + live
+        last = told[-1]
+    return trusted
 
 
 def assert_equal(ours: pl.DataFrame, theirs: pl.DataFrame, *, exact: list[str], close: list[str]) -> None:

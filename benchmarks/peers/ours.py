@@ -1,4 +1,7 @@
-"""This project's way: frame bytes, decode_frame, IngestSession, encode, with every check on."""
+"""This project's way: frame bytes, decode_frame, IngestSession, encode, with every check on.
+
+Without depth within bands and sweep costs, which no peer publishes; `ours_with_depth` has them.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,14 @@ class Ours:
     A book that goes on, and would only be verified further, is given each of the exchange's answers once.
     """
 
+    measured = False
+
     def __init__(self, symbol: str, rest: Rest) -> None:
         self.refused = 0
         self._symbol = symbol
         self._rest = rest
         self._merged = b""
-        self._session = IngestSession(venue="binance", symbols=[symbol], depth_levels=LEVELS)
+        self._session = IngestSession(venue="binance", symbols=[symbol], depth_levels=LEVELS, measured=self.measured)
         self._keeper = self._session.keepers[0]
 
     def take(self, frame: bytes, receive_time_ms: int) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The simulator's own paths, from this machine only: faults one by one, by script and at random, and what was done."""
+"""The simulator's own paths, from this machine only: faults one by one, by script and at random, and scenes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from aiohttp import web
 from connectors.simulator.answers import error_body, json_answer
 from connectors.simulator.faults import BadFault, catalogue, described, parse_fault
 from connectors.simulator.injection import Injector
+from connectors.simulator.scenes import described_scene, parse_scene
 from connectors.simulator.schedule import parse_random, parse_script, random_schedule
 
 ACCEPTED = 202
 
 
 class FaultPaths:
-    """Routes `/simulator/fault` and `/simulator/faults`."""
+    """Routes `/simulator/fault`, `/simulator/faults` and `/simulator/scene`."""
 
     def __init__(self, injector: Injector, symbols: Collection[str]) -> None:
         self._injector = injector
@@ -34,6 +35,7 @@ class FaultPaths:
             web.get("/simulator/faults", _local(self._injected)),
             web.post("/simulator/faults/random", _local(self._random)),
             web.post("/simulator/faults/script", _local(self._script)),
+            web.post("/simulator/scene", _local(self._scene)),
         ]
 
     async def _kinds(self, _request: web.Request) -> web.Response:
@@ -53,6 +55,11 @@ class FaultPaths:
         schedule = parse_script(await _asked(request), self._symbols)
         self._injector.run(schedule, "script")
         return json_answer(orjson.dumps({"scheduled": len(schedule)}), status=ACCEPTED)
+
+    async def _scene(self, request: web.Request) -> web.Response:
+        scene = parse_scene(await _asked(request), self._symbols)
+        self._injector.stage(scene)
+        return json_answer(orjson.dumps({"accepted": described_scene(scene)}), status=ACCEPTED)
 
     async def _injected(self, _request: web.Request) -> web.Response:
         injector = self._injector

@@ -22,6 +22,7 @@ from connectors.simulator.faults import (
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.market import FAST_MS, SLOW_MS, AggregateTrade, BestQuote, DepthDiff, MarketEvent, Trade
 from connectors.simulator.rest import BREAK, TRADING, Listing
+from connectors.simulator.scenes import Scene
 from connectors.simulator.trouble import Frame, Trouble
 from connectors.simulator.wire import combined
 
@@ -88,6 +89,10 @@ class Feed:
                 channels = [self._channels[str(fault.symbol)]]
         for channel in channels:
             channel.disturb(fault, self.now_ms)
+
+    def perform(self, scene: Scene) -> None:
+        """Have the market of the scene's symbol play it from now on."""
+        self._channels[scene.symbol].perform(scene)
 
     def heard(self, stream: str) -> bool:
         """Whether anybody listens to `stream`."""
@@ -173,6 +178,10 @@ class _Channel:
                 trouble.shift(shift_ms, now_ms + duration_s * 1000)
             case _:
                 trouble.await_diff(fault)
+
+    def perform(self, scene: Scene) -> None:
+        self.due_ms = -math.inf
+        self._market.perform(scene)
 
     def _awake(self, until_ms: float) -> bool:
         """Whether the market moves again; what would have happened then comes as much later as it stood still."""

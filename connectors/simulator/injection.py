@@ -27,6 +27,7 @@ from connectors.simulator.faults import (
 from connectors.simulator.feed import Feed
 from connectors.simulator.outages import Outages
 from connectors.simulator.rest import Listing
+from connectors.simulator.scenes import Scene, described_scene
 from connectors.simulator.schedule import TimedFault
 from runtime.logs import get_logger
 
@@ -73,16 +74,26 @@ class Injector:
         """Carry a fault out."""
         self._carry_out(fault)
         told = described(fault)
-        if len(self._injected) >= MOST_KEPT:
-            del self._injected[0]
-        self._injected.append(Injected(origin, int(self._feed.now_ms), time.time_ns() // 1_000_000, told))
+        self._keep(told, origin)
         self._log.warning("fault_injected", origin=origin, **told)
+
+    def stage(self, scene: Scene) -> None:
+        """Have a symbol's market play a scene; it is kept among what was carried out."""
+        self._feed.perform(scene)
+        told = described_scene(scene)
+        self._keep(told, "request")
+        self._log.info("scene_begun", **told)
 
     def run(self, schedule: Iterable[TimedFault], origin: Origin) -> None:
         """Carry out each fault `at_s` seconds from now, beside the schedules that run already."""
         task = asyncio.get_running_loop().create_task(self._run(schedule, origin))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    def _keep(self, told: Mapping[str, Any], origin: Origin) -> None:
+        if len(self._injected) >= MOST_KEPT:
+            del self._injected[0]
+        self._injected.append(Injected(origin, int(self._feed.now_ms), time.time_ns() // 1_000_000, told))
 
     async def end(self) -> None:
         """Give up what is still scheduled."""

@@ -6,6 +6,7 @@ calls of `advance` are cut.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import groupby
 from random import Random
@@ -19,6 +20,8 @@ from connectors.simulator.history import History
 from connectors.simulator.instruments import Instrument
 from connectors.simulator.light import LightFlow
 from connectors.simulator.matching import Fill, Levels, MatchingBook, Touch
+from connectors.simulator.scenes import Scene
+from connectors.simulator.staging import Act, play
 
 FAST_MS: Final = 100
 SLOW_MS: Final = 1000
@@ -131,6 +134,11 @@ class Market:
         # Each symbol's diffs come at its own phase, so that not all symbols speak in the same millisecond.
         self._next_diff = FAST_MS + rng.randrange(FAST_MS)
         self._now = 0.0
+        self._scene: Iterator[Act] | None = None
+        self._scene_began = 0.0
+        self._next_act = math.inf
+        # How long the traders have stood aside so far.
+        self._aside = 0.0
 
     @property
     def now_ms(self) -> int:
@@ -140,7 +148,7 @@ class Market:
     @property
     def due_ms(self) -> float:
         """When the next event can come at the soonest, in epoch milliseconds."""
-        return self.opens_at_ms + min(self._flow.next_ms, self._next_diff)
+        return self.opens_at_ms + min(self._next_order, self._next_diff)
 
     def advance(self, until_ms: float) -> Iterator[MarketEvent]:
         """Yield the events up to `until_ms` (epoch milliseconds, included), in order of time.
@@ -149,24 +157,45 @@ class Market:
         next call.
         """
         until = until_ms - self.opens_at_ms
-        while (upcoming := min(self._flow.next_ms, self._next_diff)) <= until:
+        while (upcoming := min(self._next_order, self._next_diff)) <= until:
             self._now = upcoming
             if upcoming == self._next_diff:
                 yield from self._diffs()
+            elif self._scene is not None:
+                yield from self._act(self._scene)
             else:
-                yield from self._order()
+                yield from self._happened(self._flow.act(), self._flow.touch)
         self._now = max(self._now, until)
 
     def skip(self, skipped_ms: int) -> None:
         """Stand still for a while: what would have happened next happens `skipped_ms` later."""
         self.opens_at_ms += skipped_ms
 
-    def _order(self) -> Iterator[MarketEvent]:
+    def perform(self, scene: Scene) -> None:
+        """Play a scene from now on, after which the traders go on where they were; one that plays already is cut."""
+        if self._scene is None:
+            self._scene_began = self._now
+        self._scene = play(scene, self.book, self.instrument)
+        self._next_act = self._now
+
+    @property
+    def _next_order(self) -> float:
+        """When somebody acts next: the scene, or the traders."""
+        return self._flow.next_ms + self._aside if self._scene is None else self._next_act
+
+    def _act(self, scene: Iterator[Act]) -> Iterator[MarketEvent]:
+        act = next(scene, None)
+        if act is None:
+            self._scene = None
+            self._aside += self._now - self._scene_began
+            return
+        self._next_act = self._now + act.pause_ms
+        yield from self._happened(act.fills, self.book.touch or self._touch)
+
+    def _happened(self, fills: list[Fill], touch: Touch) -> Iterator[MarketEvent]:
         time_ms = self.now_ms
-        fills = self._flow.act()
         if fills:
             yield from self._trades(fills, time_ms)
-        touch = self._flow.touch
         if touch != self._touch:
             self._touch = touch
             yield BestQuote(time_ms, self.book.update_id, touch)

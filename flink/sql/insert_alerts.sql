@@ -1,1 +1,3 @@
-INSERT INTO alerts SELECT * FROM alert_steps
+INSERT INTO alerts
+SELECT * FROM alert_steps
+$pattern_matches

@@ -1,6 +1,15 @@
 INSERT INTO processed
 SELECT
-  $window_head,
-  $statistics
-FROM TABLE(TUMBLE(TABLE live_books, DESCRIPTOR(record_time), INTERVAL '1' SECOND))
-GROUP BY venue, symbol, window_start, window_end
+  $second_fields
+FROM seconds
+WHERE updates > 0
+UNION ALL
+SELECT
+  $ten_second_fields
+FROM ten_seconds
+WHERE updates > 0
+UNION ALL
+SELECT
+  $minute_fields
+FROM minutes
+WHERE updates > 0

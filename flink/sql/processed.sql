@@ -1,4 +1,4 @@
--- Topic processed: one row a symbol and second that saw at least one book.
+-- Topic processed: one row a symbol and window of 1, 10 and 60 seconds that saw at least one live book.
 CREATE TEMPORARY TABLE processed (
   $processed_columns
 ) WITH (

@@ -1,5 +1,5 @@
--- Topic raw as it arrives: books and heartbeats in one table. Its watermark is taken here, before any filter, so that
--- every heartbeat moves event time on; there is no idle timeout, which would lose windows in silence.
+-- Topic raw as it arrives: books, heartbeats and feed gaps in one table. Its watermark is taken here, before any filter,
+-- so that every heartbeat moves event time on; there is no idle timeout, which would lose windows in silence.
 CREATE TEMPORARY TABLE raw_records (
   `type` STRING,
   venue STRING,
@@ -11,8 +11,14 @@ CREATE TEMPORARY TABLE raw_records (
   bid_qty ARRAY<DOUBLE>,
   ask_price ARRAY<DOUBLE>,
   ask_qty ARRAY<DOUBLE>,
+  level_updates BIGINT,
+  trades BIGINT,
+  buy_qty DOUBLE,
+  sell_qty DOUBLE,
   `state` STRING,
+  cause STRING,
   reason STRING,
+  end_event_time_ms BIGINT,
   kafka_partition INT METADATA FROM 'partition' VIRTUAL,
   kafka_offset BIGINT METADATA FROM 'offset' VIRTUAL,
   event_time AS TO_TIMESTAMP_LTZ(COALESCE(event_time_ms, 0), 3),

@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from orderbook.alerts.episode import Episode, Step, advance, suppress
+from orderbook.alerts.context import Trail, keep, onset_context
+from orderbook.alerts.episode import INACTIVE, Episode, Step, advance, doubt
+from orderbook.alerts.feed import Stretch, doubt_of, follow
+from orderbook.alerts.habit import Habit, adapted
 from orderbook.messages import Alert
 
 if TYPE_CHECKING:
-    from orderbook.alerts.thresholds import AlertRules, Thresholds
+    from collections.abc import Iterator, Sequence
 
-Side = Literal["bid", "ask"]
-
-EXTREME_IMBALANCE = "extreme_imbalance"
-IMBALANCE_FLIP = "imbalance_flip"
-SPREAD_WIDENING = "spread_widening"
-
-
-class AlertRecord(msgspec.Struct, frozen=True, array_like=True):
-    """What the alerts read of one record of a symbol, a book or a heartbeat.
-
-    `imbalance` is the book's imbalance_ratio, `spread_ratio` its spread over the spread's rolling mean; None where the
-    record has none: then the last value stands. `untrusted` is why the book is not to be believed, None while it is.
-    """
-
-    venue: str
-    symbol: str
-    event_time_ms: int
-    imbalance: float | None = None
-    spread_ratio: float | None = None
-    untrusted: str | None = None
+    from orderbook.alerts.record import AlertRecord
+    from orderbook.alerts.rules import AlertRules, Side, Slot
 
 
 class SymbolAlerts(msgspec.Struct, frozen=True, array_like=True):
-    """Where the alerts of one symbol stand between two of its records."""
+    """Where the alerts of one symbol stand between two of its records.
 
-    bid: Episode = Episode()
-    ask: Episode = Episode()
-    spread: Episode = Episode()
+    `episodes` has one for each of `AlertRules.slots`, None where it is inactive; empty before the first record.
+    """
+
+    episodes: tuple[Episode | None, ...] = ()
+    stretch: Stretch | None = None
+    trail: Trail = ()
+    habits: dict[int, Habit] = {}
 
 
 def observe(standing: SymbolAlerts, record: AlertRecord, rules: AlertRules) -> tuple[SymbolAlerts, tuple[Alert, ...]]:
@@ -49,26 +38,26 @@ def observe(standing: SymbolAlerts, record: AlertRecord, rules: AlertRules) -> t
     Records come in the symbol's order, their event times never going back. Every time limit is compared with the
     records' own times, so equal records give equal alerts, ids included, at any speed.
     """
-    if record.untrusted is not None:
-        return SymbolAlerts(), (
-            *_told(record, rules.imbalance, EXTREME_IMBALANCE, "bid", suppress(standing.bid)[1]),
-            *_told(record, rules.imbalance, EXTREME_IMBALANCE, "ask", suppress(standing.ask)[1]),
-            *_told(record, rules.spread, SPREAD_WIDENING, None, suppress(standing.spread)[1]),
-        )
-    mirrored = None if record.imbalance is None else -record.imbalance
-    bid, bid_steps = advance(standing.bid, record.event_time_ms, record.imbalance, rules.imbalance)
-    ask, ask_steps = advance(standing.ask, record.event_time_ms, mirrored, rules.imbalance)
-    spread, spread_steps = advance(standing.spread, record.event_time_ms, record.spread_ratio, rules.spread)
-    after = SymbolAlerts(
-        _with_opponent(bid, standing.bid, opponent=ask), _with_opponent(ask, standing.ask, opponent=bid), spread
-    )
-    return after, (
-        *_told(record, rules.imbalance, EXTREME_IMBALANCE, "bid", bid_steps),
-        *_told(record, rules.imbalance, EXTREME_IMBALANCE, "ask", ask_steps),
-        *_flips(record, rules.imbalance, "bid", bid_steps, opponent=ask),
-        *_flips(record, rules.imbalance, "ask", ask_steps, opponent=bid),
-        *_told(record, rules.spread, SPREAD_WIDENING, None, spread_steps),
-    )
+    slots, habits = rules.slots(record.symbol), standing.habits
+    if rules.adapt:
+        habits, slots = adapted(habits, slots, record)
+    before = standing.episodes or (None,) * len(slots)
+    stretch = follow(standing.stretch, record)
+    after: list[Episode | None] = []
+    told: list[tuple[Step, ...]] = []
+    for slot, episode in zip(slots, before, strict=True):
+        now, steps = _step(slot, episode, record, stretch)
+        if now is not None and (episode is None or episode.onset_ms != now.onset_ms):
+            now, steps = _with_context(now, steps, onset_context(standing.trail, record))
+        after.append(now)
+        told.append(steps)
+    for bid, slot in enumerate(slots):
+        if slot.side == "bid":
+            ask = bid + 1
+            after[bid] = _opposed(before[bid], after[bid], opponent=after[ask])
+            after[ask] = _opposed(before[ask], after[ask], opponent=after[bid])
+    alerts = tuple(_alerts(slots, after, told, record)) if any(told) else ()
+    return SymbolAlerts(tuple(after), stretch, keep(standing.trail, record), habits), alerts
 
 
 def alert_id(venue: str, symbol: str, rule: str, side: Side | None, onset_time_ms: int) -> str:
@@ -77,47 +66,101 @@ def alert_id(venue: str, symbol: str, rule: str, side: Side | None, onset_time_m
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
-def _with_opponent(after: Episode, before: Episode, *, opponent: Episode) -> Episode:
+def _step(
+    slot: Slot, episode: Episode | None, record: AlertRecord, stretch: Stretch | None
+) -> tuple[Episode | None, tuple[Step, ...]]:
+    """One slot's episode after the record; None stands for an inactive one."""
+    if not slot.enabled:
+        return None, ()
+    time_ms = record.event_time_ms
+    value: float | None = None
+    if slot.position is None:
+        value = stretch.seconds(time_ms) if stretch is not None and stretch.value == slot.value else 0.0
+    elif record.untrusted is not None:
+        if episode is None:
+            return None, ()
+        after, steps = doubt(episode, time_ms, slot.thresholds, doubt_of(record), record.untrusted)
+        return _unless_inactive(after), steps
+    elif record.values:
+        value = record.values[slot.position]
+    signed = None if value is None else slot.sign * value
+    if episode is None and (signed is None or signed < slot.thresholds.medium):
+        return None, ()
+    after, steps = advance(episode or INACTIVE, time_ms, signed, slot.thresholds)
+    return _unless_inactive(after), steps
+
+
+def _unless_inactive(episode: Episode) -> Episode | None:
+    """The episode to keep. A context that has been told is not kept."""
+    if episode.phase == "inactive":
+        return None
+    if episode.steps and episode.context is not None:
+        return msgspec.structs.replace(episode, context=None)
+    return episode
+
+
+def _with_context(episode: Episode, steps: tuple[Step, ...], context: str | None) -> tuple[Episode, tuple[Step, ...]]:
+    """Note the context of an onset, on its first step where that is told at once and otherwise on the episode."""
+    if not episode.steps:
+        return msgspec.structs.replace(episode, context=context), steps
+    return episode, tuple(
+        msgspec.structs.replace(step, episode=msgspec.structs.replace(step.episode, context=context))
+        if _is_first(step)
+        else step
+        for step in steps
+    )
+
+
+def _is_first(step: Step) -> bool:
+    return step.status == "FIRING" and step.episode.steps == 0
+
+
+def _opposed(before: Episode | None, after: Episode | None, *, opponent: Episode | None) -> Episode | None:
     """Note at an episode's onset whether the other side's was still open."""
-    if before.phase != "inactive" or after.phase == "inactive" or not opponent.is_open:
+    if before is not None or after is None or opponent is None or not opponent.is_open:
         return after
     return msgspec.structs.replace(after, against=True)
 
 
+def _alerts(
+    slots: Sequence[Slot], after: Sequence[Episode | None], told: Sequence[tuple[Step, ...]], record: AlertRecord
+) -> Iterator[Alert]:
+    for index, (slot, steps) in enumerate(zip(slots, told, strict=True)):
+        yield from (_alert(record, slot, slot.rule, step) for step in steps)
+        for flip in slot.flips:
+            bid, ask = index - 1, index
+            yield from _flips(record, slots[bid], flip, told[bid], opponent=after[ask])
+            yield from _flips(record, slots[ask], flip, told[ask], opponent=after[bid])
+
+
 def _flips(
-    record: AlertRecord, thresholds: Thresholds, side: Side, steps: tuple[Step, ...], *, opponent: Episode
-) -> tuple[Alert, ...]:
+    record: AlertRecord, slot: Slot, rule: str, steps: tuple[Step, ...], *, opponent: Episode | None
+) -> Iterator[Alert]:
     """One MATCHED step where this record establishes a side whose pressure began against an open episode."""
-    return tuple(
-        _alert(record, thresholds, IMBALANCE_FLIP, side, Step("MATCHED", step.episode))
-        for step in steps
-        if step.status == "FIRING"
-        and step.episode.steps == 0
-        and (step.episode.against or (step.episode.onset_ms == record.event_time_ms and opponent.is_open))
-    )
+    for step in steps:
+        at_once = step.episode.onset_ms == record.event_time_ms and opponent is not None and opponent.is_open
+        if _is_first(step) and (step.episode.against or at_once):
+            yield _alert(record, slot, rule, Step("MATCHED", step.episode))
 
 
-def _told(
-    record: AlertRecord, thresholds: Thresholds, rule: str, side: Side | None, steps: tuple[Step, ...]
-) -> tuple[Alert, ...]:
-    return tuple(_alert(record, thresholds, rule, side, step) for step in steps)
-
-
-def _alert(record: AlertRecord, thresholds: Thresholds, rule: str, side: Side | None, step: Step) -> Alert:
-    episode = step.episode
+def _alert(record: AlertRecord, slot: Slot, rule: str, step: Step) -> Alert:
+    episode, sign = step.episode, slot.told_sign
+    # A feed value stands for the book that is not live: why it is not is why the step is told.
+    reason = step.reason if slot.position is not None else record.untrusted
     return Alert(
         venue=record.venue,
         symbol=record.symbol,
-        alert_id=alert_id(record.venue, record.symbol, rule, side, episode.onset_ms),
+        alert_id=alert_id(record.venue, record.symbol, rule, slot.side, episode.onset_ms),
         step=episode.steps,
         rule=rule,
-        side=side,
+        side=slot.side,
         status=step.status,
         severity=episode.severity,
         event_time_ms=record.event_time_ms,
         onset_time_ms=episode.onset_ms,
-        value=episode.value,
-        peak=episode.peak,
-        threshold=thresholds.of(episode.severity),
-        reason=record.untrusted,
+        value=sign * episode.value,
+        peak=sign * episode.peak,
+        threshold=sign * slot.thresholds.of(episode.severity),
+        reason=reason,
+        context=episode.context if step.status in {"FIRING", "MATCHED"} else None,
     )

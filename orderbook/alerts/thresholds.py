@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from orderbook.messages import Severity
-    from orderbook.settings import Settings
 
-BASELINE_WARM_UP_BOOKS: Final = 100
-"""Books a spread's rolling mean needs before it is compared with (fewer where the baseline itself is shorter)."""
+SUPPRESSION_LIMIT_MS: Final = 60_000
+"""How long an episode outlasts the trust in its book, where a rule says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """When an episode of one rule begins, worsens and ends: release < medium < high, in the unit of the rule's value.
+    """When an episode of one rule begins, worsens and ends: release < medium <= high, in the unit of the rule's value.
 
     A value of at least `medium` held for `hold_ms` of the symbol's own time fires, `high` is reached at once, and a
-    value below `release` followed by `hold_off_ms` without `medium` resolves.
+    value below `release` followed by `hold_off_ms` without `medium` resolves. An infinite `high` is never reached. An
+    episode whose book is not trusted for `suppression_limit_ms` is over. Where small values are the bad ones, all three
+    are the other way round (high <= medium < release) until they are `mirrored`.
     """
 
     medium: float
@@ -26,40 +27,16 @@ class Thresholds:
     release: float
     hold_ms: int
     hold_off_ms: int
+    suppression_limit_ms: int = SUPPRESSION_LIMIT_MS
 
     def of(self, severity: Severity) -> float:
         """Return the value that makes an alert of this severity."""
         return self.high if severity == "high" else self.medium
 
+    def times(self, factor: float) -> Thresholds:
+        """Return the same times with every value times `factor`, which is at least 0."""
+        return replace(self, medium=self.medium * factor, high=self.high * factor, release=self.release * factor)
 
-@dataclass(frozen=True, slots=True)
-class AlertRules:
-    """The thresholds of every rule: |imbalance_ratio| for `imbalance`, spread over its rolling mean for `spread`."""
-
-    imbalance: Thresholds
-    spread: Thresholds
-
-    @classmethod
-    def of_settings(cls, settings: Settings) -> AlertRules:
-        """Return the rules in force.
-
-        The spread's high is twice the multiplier and its release half way from the multiplier back to the mean (1). It
-        holds for a third of the imbalance's time: a wide spread costs whoever trades now, and it closes within seconds.
-        """
-        multiplier = settings.spread_alert_multiplier
-        return cls(
-            imbalance=Thresholds(
-                medium=settings.alert_threshold_medium,
-                high=settings.alert_threshold_high,
-                release=settings.alert_threshold_release,
-                hold_ms=settings.alert_hold_ms,
-                hold_off_ms=settings.alert_hold_off_ms,
-            ),
-            spread=Thresholds(
-                medium=multiplier,
-                high=2 * multiplier,
-                release=(1 + multiplier) / 2,
-                hold_ms=settings.alert_hold_ms // 3,
-                hold_off_ms=settings.alert_hold_off_ms,
-            ),
-        )
+    def mirrored(self) -> Thresholds:
+        """Return the same thresholds for the value with its sign turned."""
+        return replace(self, medium=-self.medium, high=-self.high, release=-self.release)

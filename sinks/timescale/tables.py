@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
+import msgspec
 from psycopg.sql import SQL
 
 from orderbook.errors import UnreadableMessage
 from orderbook.messages import Alert, Window
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 from sinks.timescale.upserting import Column, Table
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_TIME_MS: Final = 253_402_300_799_999  # the last millisecond of year 9999, where datetime ends
 BIGINT: Final = range(-(2**63), 2**63)
 LONGEST_KEY_BYTES: Final = 500  # an index entry holds at most about 2700 bytes
-ENDED: Final = frozenset({"RESOLVED", "SUPPRESSED", "MATCHED"})
+ENDED: Final = frozenset({"RESOLVED", "MATCHED"})
+LONGEST_CONTEXT_BYTES: Final = 10_000
 KEY_FIELDS: Final = frozenset({"venue", "symbol", "alert_id"})
 
 TEXT: Final = SQL("text")
 TIME: Final = SQL("timestamptz")
 COUNT: Final = SQL("bigint")
 REAL: Final = SQL("double precision")
+JSON: Final = SQL("jsonb")
+
+_Name = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_]+$")]
+_context_decoder: Final = msgspec.json.Decoder(dict[_Name, float | dict[_Name, float | None] | None])
 
 IF_NEWER: Final = "CASE WHEN EXCLUDED.step >= stored.step THEN EXCLUDED.{0} ELSE stored.{0} END"
 
@@ -39,11 +45,22 @@ def check_storable(message: Window | Alert) -> None:
                 raise UnreadableMessage(f"{name} holds a NUL character, which text in the database cannot")
             if name in KEY_FIELDS and len(value.encode()) > LONGEST_KEY_BYTES:
                 raise UnreadableMessage(f"{name} is {len(value.encode())} bytes long: at most {LONGEST_KEY_BYTES} fit")
+            if name == "context":
+                _check_context(value)
         elif isinstance(value, int):
             if name.endswith("_ms") and not 0 <= value <= LATEST_TIME_MS:
                 raise UnreadableMessage(f"{name} is {value}: not a time between 1970 and 9999 in milliseconds")
             if value not in BIGINT:
                 raise UnreadableMessage(f"{name} is {value}: outside 64 bits")
+
+
+def _check_context(text: str) -> None:
+    if len(text) > LONGEST_CONTEXT_BYTES:
+        raise UnreadableMessage(f"context is {len(text)} characters long: at most {LONGEST_CONTEXT_BYTES} fit")
+    try:
+        _context_decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError) as unreadable:
+        raise UnreadableMessage(f"context is not an object of named numbers: {unreadable}") from None
 
 
 def _time(ms: int) -> datetime:
@@ -54,8 +71,10 @@ def _window_row(window: Window) -> tuple[object, ...]:
     return (
         window.venue,
         window.symbol,
+        window.window_ms,
         _time(window.window_start_ms),
         _time(window.window_end_ms),
+        window.trusted_ms,
         window.updates,
         window.first_update_id,
         window.last_update_id,
@@ -68,14 +87,16 @@ WINDOWS: Final[Table[Window]] = Table(
     columns=(
         Column("venue", TEXT),
         Column("symbol", TEXT),
+        Column("window_ms", COUNT),
         Column("window_start", TIME),
         Column("window_end", TIME),
+        Column("trusted_ms", COUNT),
         Column("updates", COUNT),
         Column("first_update_id", COUNT),
         Column("last_update_id", COUNT),
-        *(Column(name, REAL) for name in WINDOW_COLUMNS),
+        *(Column(name, COUNT if name in COUNT_COLUMNS else REAL) for name in WINDOW_COLUMNS),
     ),
-    key=("symbol", "window_start", "venue"),
+    key=("symbol", "window_ms", "window_start", "venue"),
     newest_first=SQL("batch_position DESC"),
     row=_window_row,
 )
@@ -101,6 +122,7 @@ def _alert_row(alert: Alert) -> tuple[object, ...]:
         alert.peak,
         alert.threshold,
         alert.reason,
+        alert.context,
     )
 
 
@@ -137,6 +159,12 @@ ALERTS: Final[Table[Alert]] = Table(
         _newest("peak", REAL),
         _newest("threshold", REAL),
         _newest("reason", TEXT),
+        Column(
+            "context",
+            JSON,
+            within_batch=SQL("max(context::text) OVER (PARTITION BY alert_id)::jsonb"),
+            against_stored=SQL("COALESCE(EXCLUDED.context, stored.context)"),
+        ),
     ),
     key=("alert_id",),
     newest_first=SQL("step DESC, batch_position DESC"),
@@ -145,5 +173,5 @@ ALERTS: Final[Table[Alert]] = Table(
 """One row an episode, as its newest step says, in whatever order the steps come.
 
 `fired_time` is the event time of the first FIRING (or MATCHED) step, `resolved_time` that of the step that ended the
-episode: RESOLVED, SUPPRESSED (its book was no longer trusted) or MATCHED.
+episode, RESOLVED or MATCHED. `context` is that of the first step, which alone has one.
 """

@@ -161,7 +161,7 @@ class TestHistory:
                 start = now - timedelta(seconds=second)
                 connection.execute(
                     "INSERT INTO orderbook_metrics (venue, symbol, window_start, window_end, updates, first_update_id,"
-                    " last_update_id, mid_last, imbalance_ratio_last, spread_bps_last)"
+                    " last_update_id, mid_close, imbalance_ratio_close, spread_bps_close)"
                     " VALUES ('simulator', 'BTCUSDT', %s, %s, 1, 1, 1, 60000, 0.2, 0.1)",
                     (start, start + timedelta(seconds=1)),
                 )

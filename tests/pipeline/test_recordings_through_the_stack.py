@@ -20,14 +20,12 @@ from local_stack.postgres import EmbeddedPostgres
 from local_stack.valkey import EmbeddedValkey
 from orderbook.settings import Settings
 from orderbook.topics import Topics
-from tests import oracle
+from tests import oracle, reference
 from tests.processes import eventually, running
 from tests.recordings import BTC, ETH, lines, recording
 from tests.topics import TopicReader
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(900)]
-
-WINDOW_NUMBERS = [f"{name}_{statistic}" for name in oracle.METRICS for statistic in oracle.STATISTICS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ def run(
 
 
 def _stored(connection: psycopg.Connection) -> int:
-    row = connection.execute("SELECT count(*) FROM orderbook_metrics").fetchone()
+    row = connection.execute("SELECT count(*) FROM orderbook_metrics WHERE window_ms = 1000").fetchone()
     assert row is not None
     return int(row[0])
 
@@ -165,29 +163,93 @@ def test_every_metric_of_every_update_equals_an_independent_computation(run: Run
 
 
 def test_every_window_equals_an_independent_computation(run: Run) -> None:
-    ours = pl.DataFrame(run.windows, infer_schema_length=None).sort("symbol", "window_start_ms")
+    ours = pl.DataFrame(run.windows, infer_schema_length=None).filter(window_ms=1000).sort("symbol", "window_start_ms")
     oracle.assert_equal(
         ours,
         run.expected_windows,
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
-        close=WINDOW_NUMBERS,
+        close=oracle.WINDOW_NUMBERS,
     )
     assert (ours["window_end_ms"] - ours["window_start_ms"]).unique().to_list() == [1000]
 
 
+@pytest.mark.parametrize("window_ms", [10_000, 60_000])
+def test_the_longer_windows_equal_an_independent_computation(run: Run, window_ms: int) -> None:
+    """All but the last of each symbol, which no record closes."""
+    ours = pl.DataFrame(run.windows, infer_schema_length=None).filter(window_ms=window_ms)
+    theirs = oracle.windows(run.expected_metrics, window_ms)
+    last = pl.col("window_start_ms") == pl.col("window_start_ms").max().over("symbol")
+    closed = theirs.filter(~last | pl.struct("symbol", "window_start_ms").is_in(_keys(ours)))
+    oracle.assert_equal(
+        ours.sort("symbol", "window_start_ms"),
+        closed,
+        exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
+        close=oracle.WINDOW_NUMBERS,
+    )
+    assert closed.height >= theirs.height - 2
+
+
+def _keys(windows: pl.DataFrame) -> list[dict[str, Any]]:
+    return windows.select("symbol", "window_start_ms").to_dicts()
+
+
+@pytest.mark.parametrize("window_ms", [1000, 10_000, 60_000])
+def test_trades_returns_and_impact_equal_an_independent_computation(run: Run, window_ms: int) -> None:
+    ours = pl.DataFrame(run.windows, infer_schema_length=None).filter(window_ms=window_ms)
+    trades = pl.concat(oracle.trades_of_recording(message for _, message in lines(names)) for names in (BTC, ETH))
+    theirs = oracle.window_values(run.expected_metrics, trades, window_ms)
+    closed = theirs.filter(pl.struct("symbol", "window_start_ms").is_in(_keys(ours)))
+    oracle.assert_equal(
+        ours.sort("symbol", "window_start_ms"),
+        closed.sort("symbol", "window_start_ms"),
+        exact=["symbol", "window_start_ms", *oracle.WINDOW_COUNTS],
+        close=oracle.WINDOW_VALUES,
+    )
+
+
+def test_signed_volume_explains_what_the_handbook_says(run: Run) -> None:
+    """R² of the price change over 10 s on the signed volume of the trades."""
+    assert reference.explained_by_volume(run.windows, run.metrics, "BTCUSDT") == 0.242
+    assert reference.explained_by_volume(run.windows, run.metrics, "ETHUSDT") == 0.132
+
+
+def test_order_flow_explains_what_the_handbook_says(run: Run) -> None:
+    """R² of the price change over 10 s: order flow imbalance at the touch, and of ten levels."""
+    assert reference.explained(run.windows, run.metrics, "BTCUSDT") == (0.615, 0.715)
+    assert reference.explained(run.windows, run.metrics, "ETHUSDT") == (0.684, 0.835)
+
+
+@pytest.mark.parametrize("window_ms", [1000, 10_000, 60_000])
+def test_a_window_says_how_long_its_symbol_was_trusted(run: Run, window_ms: int) -> None:
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        states = [
+            (row["event_time_ms"], row["state"] == "live" if "state" in row else row["end_event_time_ms"] is not None)
+            for row in run.raw
+            if row["symbol"] == symbol
+        ]
+        expected = oracle.trusted_ms(states, window_ms)
+        got = {
+            row["window_start_ms"]: row["trusted_ms"]
+            for row in run.windows
+            if row["symbol"] == symbol and row["window_ms"] == window_ms
+        }
+        assert got == {start: expected[start] for start in got}
+        assert got[min(got)] < window_ms, "the recording begins within a window, without a snapshot"
+
+
 def test_the_database_holds_every_window_exactly_once(run: Run) -> None:
-    columns = ["symbol", "updates", "first_update_id", "last_update_id", *WINDOW_NUMBERS]
+    columns = ["symbol", "updates", "first_update_id", "last_update_id", *oracle.WINDOW_NUMBERS]
     with psycopg.connect(run.settings.database_conninfo) as connection:
         cursor = connection.execute(
             "SELECT (extract(epoch FROM window_start) * 1000)::bigint AS window_start_ms, "  # noqa: S608 - our own names
-            f"{', '.join(columns)} FROM orderbook_metrics ORDER BY symbol, window_start"
+            f"{', '.join(columns)} FROM orderbook_metrics WHERE window_ms = 1000 ORDER BY symbol, window_start"
         )
         stored = pl.DataFrame(cursor.fetchall(), schema=["window_start_ms", *columns], orient="row")
     oracle.assert_equal(
         stored,
         run.expected_windows,
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
-        close=WINDOW_NUMBERS,
+        close=oracle.WINDOW_NUMBERS,
     )
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -23,6 +23,7 @@ from tests.component.flink.market import DEPTH, PARTITIONS, Record
 START_WITHIN_S = 240.0
 FINISH_WITHIN_S = 180.0
 REPOSITORY = Path(__file__).resolve().parents[3]
+RULES_FILE = Path(__file__).with_name("rules.yaml")
 
 
 def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> None:
@@ -36,7 +37,9 @@ def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> Non
 class Job:
     """`python -m flink` on topics of its own, at a parallelism; started, stopped and killed as the test wants."""
 
-    def __init__(self, bootstrap_servers: str, folder: Path, *, parallelism: int) -> None:
+    def __init__(
+        self, bootstrap_servers: str, folder: Path, *, parallelism: int, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.bootstrap_servers = bootstrap_servers
         self.topics = Topics(f"job{uuid.uuid4().hex[:8]}")
         self.folder = folder
@@ -51,9 +54,11 @@ class Job:
             "CALCULATE_DEPTH": str(DEPTH),
             "DEPTH_LEVELS": "6",
             "SPREAD_BASELINE_UPDATES": "150",
+            "ALERT_RULES_FILE": str(RULES_FILE),
             "CHECKPOINT_INTERVAL_MS": "1000",
             "STATE_DIR": str(folder / "state"),
             "ORDERBOOK_READY_FILE": str(self._ready),
+            **(settings or {}),
         }
         created = AdminClient({"bootstrap.servers": bootstrap_servers})
         wanted = [NewTopic(topic, num_partitions=PARTITIONS, replication_factor=1) for topic in self.topics.all()]
@@ -94,10 +99,12 @@ class Job:
         return len(list((self.folder / "state" / "flink").glob("*/*/chk-*/_metadata")))
 
     def produce(self, records: list[Record]) -> None:
-        """Write records to topic raw; returns when the broker has them."""
+        """Write records to their topics, in their order; returns when the broker has them."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5, "enable.idempotence": True})
         for record in records:
-            producer.produce(self.topics.raw, record.value, key=record.key, partition=record.partition)
+            producer.produce(
+                getattr(self.topics, record.topic), record.value, key=record.key, partition=record.partition
+            )
         assert producer.flush(30) == 0
 
     def written(self, topic: str) -> list[tuple[str, int, bytes]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from orderbook.messages import Book, BookState, Heartbeat, RawMessage, encode
+from orderbook.messages import Book, BookState, FeedGap, GapCause, Heartbeat, RawMessage, Trade, encode
 from orderbook.topics import partition_of, uncovered_partitions
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -21,12 +21,13 @@ DEPTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One Kafka record of topic raw; `message` is None where it cannot be read."""
+    """One Kafka record; `message` is None where it cannot be read, and of the heartbeats on topic trades."""
 
     partition: int
     key: str
     value: bytes
-    message: RawMessage | None
+    message: RawMessage | Trade | None
+    topic: Literal["raw", "trades"] = "raw"
 
 
 def book(
@@ -54,7 +55,13 @@ def book(
     )
 
 
-def heartbeat(symbol: str, time_ms: int, state: BookState = "live", reason: str | None = None) -> Heartbeat:
+def heartbeat(
+    symbol: str,
+    time_ms: int,
+    state: BookState = "live",
+    reason: str | None = None,
+    cause: GapCause | None = None,
+) -> Heartbeat:
     return Heartbeat(
         venue="simulator",
         symbol=symbol,
@@ -62,6 +69,7 @@ def heartbeat(symbol: str, time_ms: int, state: BookState = "live", reason: str 
         receive_time_ms=time_ms + 3,
         update_id=None,
         state=state,
+        cause=cause,
         reason=reason,
         books=0,
         gaps=0,
@@ -70,6 +78,23 @@ def heartbeat(symbol: str, time_ms: int, state: BookState = "live", reason: str 
         oracle_mismatches=0,
         held_back=0,
         unreadable=0,
+    )
+
+
+def feed_gap(symbol: str, time_ms: int) -> FeedGap:
+    """The end of a stretch so short that no heartbeat told of it."""
+    return FeedGap(
+        venue="simulator",
+        symbol=symbol,
+        event_time_ms=time_ms,
+        receive_time_ms=time_ms + 3,
+        gap_id=f"{symbol}{time_ms}",
+        cause="gap",
+        reason="sequence gap",
+        start_event_time_ms=time_ms - 20,
+        start_receive_time_ms=time_ms - 17,
+        end_event_time_ms=time_ms,
+        end_receive_time_ms=time_ms + 3,
     )
 
 
@@ -85,9 +110,13 @@ def _lively(symbol: str) -> list[RawMessage]:
         while next_beat <= time_ms:
             known = next_beat not in mistrusted
             messages.append(
-                heartbeat(symbol, next_beat) if known else heartbeat(symbol, next_beat, "resyncing", "sequence gap")
+                heartbeat(symbol, next_beat)
+                if known
+                else heartbeat(symbol, next_beat, "resyncing", "sequence gap", "gap")
             )
             next_beat += 1000
+        if dice.random() < 0.02:
+            messages.append(feed_gap(symbol, time_ms))
         if time_ms not in mistrusted:
             pressure = max(-0.95, min(0.95, 0.97 * pressure + dice.gauss(0, 0.2)))
             if mistrusted.start - 5000 <= time_ms < mistrusted.start:
@@ -112,6 +141,37 @@ def _quiet() -> list[RawMessage]:
     messages += [heartbeat(QUIET, BEGIN_MS + 1000 * second) for second in range(1, 10)]
     messages.append(book(QUIET, BEGIN_MS + 9_500, 11, [1.0] * 6, [1.0] * 6, spread=1))
     return messages + [heartbeat(QUIET, BEGIN_MS + 1000 * second) for second in range(10, SECONDS)]
+
+
+def _trades(symbol: str) -> list[Trade]:
+    """Bursts of trades, with seconds in which nothing is traded."""
+    dice = random.Random(f"trades of {symbol}")  # noqa: S311 - a market, not a secret
+    times = sorted(
+        BEGIN_MS + 1000 * second + dice.randrange(1000)
+        for second in range(SECONDS)
+        for _ in range(dice.choice([0, 0, 1, 2, 7]))
+    )
+    return [
+        Trade(
+            venue="simulator",
+            symbol=symbol,
+            event_time_ms=time_ms,
+            receive_time_ms=time_ms + 3,
+            trade_id=number,
+            trade_time_ms=time_ms - 1,
+            price=100.0,
+            quantity=round(dice.uniform(0.01, 3), 5),
+            aggressor=dice.choice(["buy", "sell"]),
+        )
+        for number, time_ms in enumerate(times)
+    ]
+
+
+def _of_both_topics(record: Record) -> list[Record]:
+    """A heartbeat moves the event time of topic trades too."""
+    if isinstance(record.message, Heartbeat):
+        return [record, replace(record, message=None, topic="trades")]
+    return [record]
 
 
 def _unreadable(kind: Literal["text", "time", "id", "type", "venue"]) -> bytes:
@@ -141,8 +201,18 @@ def records() -> list[Record]:
         ((m.event_time_ms, stream, i, m) for stream, messages in streams.items() for i, m in enumerate(messages)),
         key=lambda entry: entry[:3],
     )
-    produced = [Record(partition, key, encode(message), message) for _, (key, partition), _, message in merged]
+    of_raw = [Record(partition, key, encode(message), message) for _, (key, partition), _, message in merged]
+    of_trades = [
+        Record(partition_of(symbol, PARTITIONS), symbol, encode(trade), trade, "trades")
+        for symbol in SYMBOLS
+        for trade in _trades(symbol)
+    ]
+    both = [record for one in of_raw for record in _of_both_topics(one)] + of_trades
+    times = {id(record): json.loads(record.value)["event_time_ms"] for record in both}
+    produced = sorted(both, key=lambda record: times[id(record)])
     for position, kind in enumerate(("text", "time", "id", "type", "venue"), start=1):
         bad = Record(partition_of("BTCUSDT", PARTITIONS), "BTCUSDT", _unreadable(kind), None)  # type: ignore[arg-type]
         produced.insert(position * len(produced) // 8, bad)
+    bad = Record(partition_of("BTCUSDT", PARTITIONS), "BTCUSDT", b"{not json", None, "trades")
+    produced.insert(len(produced) // 2, bad)
     return produced

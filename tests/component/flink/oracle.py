@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import polars as pl
 
-from orderbook.messages import Book, Heartbeat
+from orderbook.messages import Book, FeedGap, Heartbeat, Trade
+from tests import oracle
 from tests.component.flink.market import DEPTH, Record
 
 BASELINE_UPDATES = 150
 WARM_UP = 100
 KEY = ("symbol", "update_id")
-METRICS = ("imbalance_ratio", "weighted_imbalance", "vtob_ratio", "spread", "spread_bps", "mid")
+SIDES = ("bid", "ask")
+WINDOWS_MS = (1000, 10_000, 60_000)
+
+
+FLOW_SCHEMA = {
+    "symbol": pl.String(),
+    "update_id": pl.Int64(),
+    "level_flows": pl.List(pl.Float64),
+    "ofi": pl.Float64(),
+    "multi_level_ofi": pl.Float64(),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One readable record of a symbol, as its alerts should see it."""
+    """One readable record of a symbol, as its alerts should see it; `values` is empty for a heartbeat."""
 
     symbol: str
     event_time_ms: int
-    imbalance: float | None
-    spread_ratio: float | None
+    values: dict[str, float | None]
     untrusted: str | None
+    cause: str | None
 
 
 def _levels(column: str) -> pl.Expr:
@@ -66,43 +78,128 @@ def metrics(records: list[Record]) -> pl.DataFrame:
         spread=ask - bid,
         spread_bps=20_000 * (ask - bid) / (ask + bid),
         mid=(ask + bid) / 2,
+        queue_imbalance=(pl.col("best_bid_qty") - pl.col("best_ask_qty"))
+        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
+        weighted_mid=(bid * pl.col("best_ask_qty") + ask * pl.col("best_bid_qty"))
+        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
     )
+    flows = pl.DataFrame(_flows(records), schema=FLOW_SCHEMA, orient="row")
+    frame = frame.join(flows, on=["symbol", "update_id"], how="left", maintain_order="left", validate="1:1")
     rolling = pl.col("spread").rolling_mean(BASELINE_UPDATES, min_samples=1).over("symbol")
     counted = pl.col("spread").is_not_null().cast(pl.Int64).rolling_sum(BASELINE_UPDATES, min_samples=1).over("symbol")
-    return frame.with_columns(spread_baseline=rolling, baseline_books=counted).drop(
+    usual = {
+        f"{side}_depth_baseline": pl.col(f"{side}_depth").rolling_mean(BASELINE_UPDATES, min_samples=1).over("symbol")
+        for side in SIDES
+    }
+    return frame.with_columns(spread_baseline=rolling, baseline_books=counted, **usual).drop(
         "bid_price", "bid_qty", "ask_price", "ask_qty"
     )
 
 
-def windows(books: pl.DataFrame) -> pl.DataFrame:
-    """One row a symbol and second, of its proven books."""
-    start = pl.col("event_time_ms") // 1000 * 1000
-    statistics = []
-    for name in METRICS:
-        known = pl.col(name).drop_nulls()
-        statistics += [
-            known.first().alias(f"{name}_first"),
-            known.last().alias(f"{name}_last"),
-            pl.col(name).min().alias(f"{name}_min"),
-            pl.col(name).max().alias(f"{name}_max"),
-            pl.col(name).mean().alias(f"{name}_mean"),
-        ]
-    trusted = books.filter(pl.col("state") == "live")
-    return trusted.group_by("venue", "symbol", window_start_ms=start, maintain_order=True).agg(
-        (pl.col("event_time_ms").first() // 1000 * 1000 + 1000).alias("window_end_ms"),
-        pl.len().cast(pl.Int64).alias("updates"),
-        pl.col("update_id").first().alias("first_update_id"),
-        pl.col("update_id").last().alias("last_update_id"),
-        *statistics,
+def _flows(records: list[Record]) -> list[tuple[str, int, list[float], float, float]]:
+    """The order flow imbalances of each book that has them: it and the book before are live, and all between them."""
+    flows = []
+    before: dict[str, Book | None] = {}
+    for record in records:
+        message = record.message
+        if isinstance(message, FeedGap) or (isinstance(message, Heartbeat) and message.state != "live"):
+            before[message.symbol] = None
+        elif isinstance(message, Book):
+            last = before.get(message.symbol)
+            if last is not None and message.state == "live" and _two_sided(last) and _two_sided(message):
+                of_levels = [
+                    _side_flow(
+                        _level(message.bid_price, level),
+                        _level(last.bid_price, level),
+                        _level(message.bid_qty, level),
+                        _level(last.bid_qty, level),
+                    )
+                    - _side_flow(
+                        _negative(_level(message.ask_price, level)),
+                        _negative(_level(last.ask_price, level)),
+                        _level(message.ask_qty, level),
+                        _level(last.ask_qty, level),
+                    )
+                    for level in range(DEPTH)
+                ]
+                flows.append((message.symbol, message.update_id, of_levels, of_levels[0], math.fsum(of_levels)))
+            before[message.symbol] = message if message.state == "live" else None
+    return flows
+
+
+def _side_flow(price: float | None, last: float | None, qty: float | None, last_qty: float | None) -> float:
+    """What came to one side of one level, prices signed so that larger is better; an absent level is worst."""
+    price_is, last_was = -math.inf if price is None else price, -math.inf if last is None else last
+    came = (qty or 0.0) if price_is >= last_was else 0.0
+    left = (last_qty or 0.0) if price_is <= last_was else 0.0
+    return came - left
+
+
+def _level(values: list[float], level: int) -> float | None:
+    return values[level] if level < len(values) else None
+
+
+def _negative(price: float | None) -> float | None:
+    return None if price is None else -price
+
+
+def _two_sided(book: Book) -> bool:
+    return bool(book.bid_price and book.ask_price)
+
+
+def windows(records: list[Record], books: pl.DataFrame) -> pl.DataFrame:
+    """One row a symbol and window of 1, 10 and 60 seconds that holds a proven book."""
+    proven = books.filter(pl.col("state") == "live")
+    trusted = pl.DataFrame(
+        [
+            (symbol, window_ms, start, ms)
+            for symbol, states in _states(records).items()
+            for window_ms in WINDOWS_MS
+            for start, ms in oracle.trusted_ms(states, window_ms).items()
+        ],
+        schema=["symbol", "window_ms", "window_start_ms", "trusted_ms"],
+        orient="row",
     )
+    of_all_lengths = pl.concat(oracle.windows(proven, window_ms) for window_ms in WINDOWS_MS)
+    values = pl.concat(oracle.window_values(proven, _trades(records), window_ms) for window_ms in WINDOWS_MS)
+    key = ["symbol", "window_ms", "window_start_ms"]
+    known = of_all_lengths.join(trusted, on=key, validate="1:1").join(values, on=key, validate="1:1")
+    return known.with_columns(
+        window_end_ms=pl.col("window_start_ms") + pl.col("window_ms"), updates=pl.col("updates").cast(pl.Int64)
+    )
+
+
+def _trades(records: list[Record]) -> pl.DataFrame:
+    """The trades, their quantity negative where it was sold."""
+    trades = [record.message for record in records if isinstance(record.message, Trade)]
+    return pl.DataFrame(
+        [(t.symbol, t.event_time_ms, t.quantity if t.aggressor == "buy" else -t.quantity) for t in trades],
+        schema=["symbol", "event_time_ms", "quantity"],
+        orient="row",
+    )
+
+
+def _states(records: list[Record]) -> dict[str, list[tuple[int, bool]]]:
+    """Of each symbol the time of each of its records and whether it is live from then on."""
+    states: dict[str, list[tuple[int, bool]]] = {}
+    for record in records:
+        message = record.message
+        if isinstance(message, Book | Heartbeat | FeedGap) and message.symbol:
+            live = message.end_event_time_ms is not None if isinstance(message, FeedGap) else message.state == "live"
+            states.setdefault(message.symbol, []).append((message.event_time_ms, live))
+    return states
 
 
 def moments(records: list[Record], books: pl.DataFrame) -> list[Moment]:
     """Every record of a symbol as the alerts see it, in the order of its partition."""
+    ratios = {
+        "spread_ratio": pl.col("spread") / pl.col("spread_baseline"),
+        "depth_ratio": pl.min_horizontal(pl.col(f"{side}_depth") / pl.col(f"{side}_depth_baseline") for side in SIDES),
+    }
     measured = {
         (row["symbol"], row["update_id"]): row
         for row in books.with_columns(
-            ratio=pl.when(pl.col("baseline_books") >= WARM_UP).then(pl.col("spread") / pl.col("spread_baseline"))
+            pl.when(pl.col("baseline_books") >= WARM_UP).then(ratio).alias(name) for name, ratio in ratios.items()
         ).iter_rows(named=True)
     }
     seen: list[Moment] = []
@@ -110,16 +207,9 @@ def moments(records: list[Record], books: pl.DataFrame) -> list[Moment]:
         message = record.message
         if isinstance(message, Book):
             row = measured[message.symbol, message.update_id]
-            seen.append(
-                Moment(
-                    message.symbol,
-                    message.event_time_ms,
-                    row["imbalance_ratio"],
-                    row["ratio"],
-                    untrusted=None if message.state == "live" else message.state,
-                )
-            )
+            why: str | None = None if message.state == "live" else message.state
+            seen.append(Moment(message.symbol, message.event_time_ms, row, untrusted=why, cause=message.cause))
         elif isinstance(message, Heartbeat) and message.symbol:
             why = None if message.state == "live" else message.reason
-            seen.append(Moment(message.symbol, message.event_time_ms, None, None, untrusted=why))
+            seen.append(Moment(message.symbol, message.event_time_ms, {}, untrusted=why, cause=message.cause))
     return seen

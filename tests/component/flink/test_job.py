@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import signal
 from collections import defaultdict
 from pathlib import Path
@@ -13,13 +14,15 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from flink.patterns import PATTERNS
 from local_stack.kafka import EmbeddedKafka
-from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
+from orderbook.alerts import AlertRecord, SymbolAlerts, observe
 from orderbook.messages import Alert, Metrics, Window, decode_alert, decode_metrics, decode_window
 from orderbook.metrics import WINDOW_COLUMNS
 from orderbook.settings import Settings
+from runtime.alert_rules import rules_in_force
 from tests.component.flink import oracle
-from tests.component.flink.job import FINISH_WITHIN_S, START_WITHIN_S, Job, wait_until
+from tests.component.flink.job import FINISH_WITHIN_S, RULES_FILE, START_WITHIN_S, Job, wait_until
 from tests.component.flink.market import QUIET, Record, records
 
 pytestmark = [pytest.mark.component, pytest.mark.pipeline, pytest.mark.timeout(1200)]
@@ -41,14 +44,16 @@ class Expected:
 def expected() -> Expected:
     market = records()
     metrics = oracle.metrics(market)
-    rules = AlertRules.of_settings(Settings(_env_file=None))
+    rules = rules_in_force(Settings(_env_file=None, alert_rules_file=RULES_FILE))
     standing: dict[str, SymbolAlerts] = defaultdict(SymbolAlerts)
     alerts: list[Alert] = []
     for moment in oracle.moments(market, metrics):
-        record = AlertRecord("simulator", *dataclasses.astuple(moment))
+        values = tuple(moment.values[name] for name in rules.values) if moment.values else ()
+        told = (moment.event_time_ms, values, moment.untrusted, moment.cause)
+        record = AlertRecord("simulator", moment.symbol, *told)
         standing[moment.symbol], steps = observe(standing[moment.symbol], record, rules)
         alerts += steps
-    return Expected(market, metrics, oracle.windows(metrics), alerts)
+    return Expected(market, metrics, oracle.windows(market, metrics), alerts)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +79,8 @@ def finished(job: Job, expected: Expected) -> Outputs:
     def complete() -> bool:
         for name in wanted:
             outputs[name] = job.written(getattr(job.topics, name))
+        # What the patterns find comes beside the episodes: test_patterns.py.
+        outputs["alerts"] = [row for row in outputs["alerts"] if decode_alert(row[2]).rule not in PATTERNS]
         return all(len(set(outputs[name])) >= count for name, count in wanted.items())
 
     wait_until(complete, FINISH_WITHIN_S, f"{wanted} written by {job.log}")
@@ -115,10 +122,14 @@ def test_windows_equal_the_definitions(undisturbed: tuple[Job, Outputs], expecte
     for window in windows_of(undisturbed[1]):
         fields = {name: getattr(window, name) for name in window.__struct_fields__ if name != "values"}
         assert fields.pop("schema_version") == 1
+        assert fields.pop("venue") == "simulator"
         written.append(fields | dict(zip(WINDOW_COLUMNS, window.values, strict=True)))
-    got = frame(written, expected.windows).sort("symbol", "window_start_ms")
-    wanted = expected.windows.select(got.columns).sort("symbol", "window_start_ms")
+    got = frame(written, expected.windows).sort("symbol", "window_ms", "window_start_ms")
+    wanted = expected.windows.select(got.columns).sort("symbol", "window_ms", "window_start_ms")
     assert_frame_equal(got, wanted, rel_tol=1e-9, abs_tol=1e-12)
+    assert wanted["window_ms"].unique().sort().to_list() == [1000, 10_000, 60_000]
+    doubted = wanted.filter(pl.col("trusted_ms") < pl.col("window_ms"))
+    assert 0 < doubted.filter(window_ms=1000).height < wanted.filter(window_ms=1000).height
 
 
 def test_alerts_equal_the_rule_over_every_record(undisturbed: tuple[Job, Outputs], expected: Expected) -> None:
@@ -128,9 +139,16 @@ def test_alerts_equal_the_rule_over_every_record(undisturbed: tuple[Job, Outputs
         ("extreme_imbalance", "FIRING"),
         ("extreme_imbalance", "RESOLVED"),
         ("extreme_imbalance", "SUPPRESSED"),
+        ("liquidity_drop", "FIRING"),
+        ("feed_gap", "FIRING"),
+        ("feed_gap", "RESOLVED"),
+        ("thin_touch", "FIRING"),
         ("spread_widening", "FIRING"),
     }, "the market makes every kind of step"
-    quiet = [alert.status for alert in expected.alerts if alert.symbol == QUIET]
+    of_file = {(alert.symbol, alert.severity) for alert in expected.alerts if alert.rule == "weighted_pressure"}
+    assert of_file >= {("BTCUSDT", "medium"), ("ETHUSDT", "high")}
+    assert of_file.isdisjoint({("SOLUSDT", "medium"), ("BTCUSDT", "high")}), "by symbol"
+    quiet = [a.status for a in expected.alerts if (a.symbol, a.rule) == (QUIET, "extreme_imbalance")]
     assert quiet == ["FIRING", "RECOVERING", "RESOLVED"], "heartbeats alone fire and resolve"
 
 
@@ -142,8 +160,21 @@ def assert_same_alerts(got: list[Alert], wanted: list[Alert]) -> None:
         assert [(a.alert_id, a.step, a.status) for a in ours] == [(a.alert_id, a.step, a.status) for a in theirs]
         for our, their in zip(ours, theirs, strict=True):
             assert (our.value, our.peak) == pytest.approx((their.value, their.peak), rel=1e-9)
-            assert msgspec.structs.replace(our, value=0, peak=0) == msgspec.structs.replace(their, value=0, peak=0)
+            assert context_of(our) == pytest.approx(context_of(their), rel=1e-9, nan_ok=True)
+            assert without_numbers(our) == without_numbers(their)
     assert len(got) == len(wanted)
+
+
+def without_numbers(alert: Alert) -> Alert:
+    return msgspec.structs.replace(alert, value=0, peak=0, context=None)
+
+
+def context_of(alert: Alert) -> dict[str, float]:
+    """What the alert tells of its onset, flat; NaN where a value is undefined."""
+    context = msgspec.json.decode(alert.context or "{}")
+    before = context.pop("before", {})
+    told = context | {f"before_{name}": value for name, value in before.items()}
+    return {name: math.nan if value is None else value for name, value in told.items()}
 
 
 def test_a_symbol_keeps_to_one_partition_of_each_topic(undisturbed: tuple[Job, Outputs]) -> None:
@@ -187,10 +218,10 @@ def test_after_kill_9_at_another_parallelism_the_output_is_the_same(
     assert steps == {(alert.alert_id, alert.step): alert for alert in alerts_of(calm)}
 
 
-def once(rows: list[Any]) -> dict[tuple[str, int], Any]:
+def once(rows: list[Any]) -> dict[tuple[Any, ...], Any]:
     """The rows by their key; a row that came twice came with the same content both times."""
-    unique: dict[tuple[str, int], Any] = {}
+    unique: dict[tuple[Any, ...], Any] = {}
     for row in rows:
-        key = (row.symbol, row.update_id if isinstance(row, Metrics) else row.window_start_ms)
+        key = (row.symbol, *((row.update_id,) if isinstance(row, Metrics) else (row.window_ms, row.window_start_ms)))
         assert unique.setdefault(key, row) == row
     return unique

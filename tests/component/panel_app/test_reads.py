@@ -183,7 +183,7 @@ def add_windows(connection: psycopg.Connection[tuple[object, ...]], symbol: str,
         end = datetime.fromtimestamp(end_ms / 1000, UTC) - timedelta(seconds=count - 1 - number)
         connection.execute(
             "INSERT INTO orderbook_metrics (venue, symbol, window_start, window_end, updates, first_update_id,"
-            " last_update_id, mid_last, mid_mean, imbalance_ratio_last, spread_bps_last)"
+            " last_update_id, mid_close, mid_high, imbalance_ratio_close, spread_bps_close)"
             " VALUES ('binance', %s, %s, %s, 1, 1, 1, %s, -1, 0.25, NULL)",
             (symbol, end - timedelta(seconds=1), end, number + 1),
         )

@@ -335,6 +335,18 @@ def test_the_kinds_are_told_and_nonsense_is_refused(address: Address) -> None:
         assert address.request("POST", f"/simulator/{path}", b"{oops").status == 400
 
 
+def test_a_scene_is_played_and_kept_among_what_was_carried_out(address: Address) -> None:
+    asked = {"kind": "spoof", "symbol": SYMBOL, "side": "ask"}
+    told = address.request("POST", "/simulator/scene", json.dumps(asked).encode())
+    assert (told.status, told.json) == (202, {"accepted": {**asked, "away_bps": 2.0}})
+    with address.socket("/ws/adausdt@trade") as connection:
+        # The taker's one trade of the scene: everybody else stands aside.
+        assert receive(connection)["m"] is True
+    assert address.get("/simulator/faults").json["injected"][-1]["fault"] == {**asked, "away_bps": 2.0}
+    refused = address.request("POST", "/simulator/scene", b'{"kind": "spoof", "symbol": "NOPE"}')
+    assert (refused.status, refused.json["code"]) == (400, -1102)
+
+
 def test_scripts_and_random_schedules_are_carried_out_and_kept(address: Address) -> None:
     script = [
         {"at_s": 0.2, "kind": "clock_jump", "shift_ms": 5, "duration_s": 1},

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from orderbook.messages import Alert, AlertStatus, Book, Heartbeat, Metrics, Severity, Window
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 
 START_MS = 1_700_000_000_000
 
@@ -20,13 +20,18 @@ def unique_symbol() -> str:
 def window(
     symbol: str, second: int, *, venue: str = "simulator", updates: int = 10, first: float | None = 0.1
 ) -> Window:
-    values = tuple(None if first is None else first + column / 7 for column in range(len(WINDOW_COLUMNS)))
+    values = tuple(
+        position if name in COUNT_COLUMNS else None if first is None else first + position / 7
+        for position, name in enumerate(WINDOW_COLUMNS)
+    )
     start = START_MS + 1000 * second
     return Window(
         venue=venue,
         symbol=symbol,
+        window_ms=1000,
         window_start_ms=start,
         window_end_ms=start + 1000,
+        trusted_ms=900 + second % 100,
         updates=updates,
         first_update_id=100 * second,
         last_update_id=100 * second + updates,
@@ -66,6 +71,7 @@ def alert(
         peak=value + 0.1,
         threshold=0.5,
         reason=None if step == 0 else f"step {step}",
+        context='{"best_bid": 99.5}' if step == 0 and status == "FIRING" else None,
     )
 
 

@@ -28,6 +28,7 @@ from local_stack.process import end_with_parent
 from local_stack.valkey import EmbeddedValkey
 from orderbook import keys
 from orderbook.messages import Alert, DeadLetter, Metrics, Window, decode_dead_letter, encode
+from orderbook.metrics import WINDOW_COLUMNS
 from orderbook.settings import Settings
 from orderbook.topics import Topics, partition_of
 from sinks.redis import connect
@@ -85,7 +86,7 @@ class Pipeline:
             return connection.execute(query.encode()).fetchall()
 
     def windows(self) -> list[tuple[str, int, float]]:
-        return self.rows("SELECT symbol, updates, mid_mean FROM orderbook_metrics ORDER BY symbol, window_start")
+        return self.rows("SELECT symbol, updates, mid_close FROM orderbook_metrics ORDER BY symbol, window_start")
 
     def lag(self, way: str) -> int:
         """Records between the group's committed offsets and the ends of the topics it reads."""
@@ -216,8 +217,8 @@ def test_from_the_topics_to_both_stores(pipeline: Pipeline, live: redis.Redis) -
         wait_for(lambda: pipeline.lag("database") == 0, "the database way's lag is gone")
         wait_for(lambda: pipeline.lag("redis") == 0, "the Redis way's lag is gone")
 
-    mid_mean = window(symbols[0], 0).values[-1]
-    assert pipeline.windows() == [(symbol, second, mid_mean) for symbol in sorted(symbols) for second in range(20)]
+    mid_close = window(symbols[0], 0).values[WINDOW_COLUMNS.index("mid_close")]
+    assert pipeline.windows() == [(symbol, second, mid_close) for symbol in sorted(symbols) for second in range(20)]
     assert sorted(
         pipeline.rows("SELECT alert_id, status, step, resolved_time IS NULL FROM orderbook_alerts")
     ) == sorted(

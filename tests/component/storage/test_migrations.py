@@ -20,7 +20,9 @@ from migrations.errors import MigrationRefused
 from migrations.runner import Limits, apply_pending, connected, discrepancies, standings
 from migrations.script import read_scripts
 from orderbook.errors import ServiceUnavailable
-from orderbook.metrics import METRICS, WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, METRICS, WINDOW_COLUMNS
+from orderbook.window_metrics import WINDOW_METRICS
+from sinks.timescale import WINDOWS
 from tests.component.storage.conftest import Database
 from tests.servers import REPOSITORY, free_port, running
 
@@ -51,19 +53,33 @@ def test_an_empty_database_gets_tables_with_the_catalogue_s_columns(connection: 
         "0002_orderbook_metrics_hypertable.sql": "skipped",
         "0003_orderbook_alerts.sql": "applied",
         "0004_dashboard_summary.sql": "applied",
+        "0005_orderbook_alerts_context.sql": "applied",
+        "0006_metric_windows.sql": "applied",
     }
     columns = connection.execute(
         "SELECT attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) FROM pg_attribute "
-        "WHERE attrelid = 'orderbook_metrics'::regclass AND attnum > 0 ORDER BY attnum"
+        "WHERE attrelid = 'orderbook_metrics'::regclass AND attnum > 0 AND NOT attisdropped"
     ).fetchall()
-    statistics = [(name, kind) for name, kind, _comment in columns if kind == "double precision"]
-    assert statistics == [(name, "double precision") for name in WINDOW_COLUMNS]
+    kinds = {name: kind for name, kind, _comment in columns}
+    wanted = {name: "bigint" if name in COUNT_COLUMNS else "double precision" for name in WINDOW_COLUMNS}
+    assert {name: kinds[name] for name in wanted} == wanted
+    assert set(kinds) - set(wanted) == {column.name for column in WINDOWS.columns} - set(wanted)
     comments = {name: comment for name, _kind, comment in columns}
     assert all(comments.values())
+    says = {
+        "open": "First {name} in the window: {definition} [{unit}]",
+        "high": "Largest {name} in the window: {definition} [{unit}]",
+        "low": "Least {name} in the window: {definition} [{unit}]",
+        "close": "Last {name} in the window: {definition} [{unit}]",
+        "sum": "Sum of {name} over the window: {definition} [{unit}]",
+        "count": "Books in the window that have {name}",
+    }
     for metric in METRICS:
-        assert (
-            comments[f"{metric.name}_mean"] == f"Mean {metric.name} in the window: {metric.definition} [{metric.unit}]"
-        )
+        fields = {"name": metric.name, "definition": metric.definition, "unit": metric.unit}
+        for statistic in metric.statistics:
+            assert comments[f"{metric.name}_{statistic}"] == says[statistic].format(**fields)
+    for of_window in WINDOW_METRICS:
+        assert comments[of_window.name] == f"{of_window.label}: {of_window.definition} [{of_window.unit}]"
 
 
 def test_the_keys_are_the_natural_ones(migrated: Database) -> None:
@@ -74,7 +90,7 @@ def test_the_keys_are_the_natural_ones(migrated: Database) -> None:
         ).fetchall()
     assert keys == [
         ("orderbook_alerts", "PRIMARY KEY (alert_id)"),
-        ("orderbook_metrics", "PRIMARY KEY (symbol, window_start, venue)"),
+        ("orderbook_metrics", "PRIMARY KEY (symbol, window_ms, window_start, venue)"),
     ]
 
 
@@ -297,14 +313,18 @@ def command(database: Database, folder: Path, *arguments: str) -> subprocess.Com
 
 
 def test_the_command_line(database: Database, tmp_path: Path) -> None:
+    scripts = len(read_scripts())
     with no_settings_file(tmp_path) as folder:
         pending = command(database, folder, "verify")
         assert pending.returncode == 1
         assert "0001_orderbook_metrics.sql is pending: run `python -m migrations up`" in pending.stderr
 
         first = command(database, folder, "up")
-        assert (first.returncode, first.stdout.splitlines()[0]) == (0, "3 applied, 1 skipped, 4 in all")
-        assert command(database, folder, "up").stdout.splitlines()[0] == "0 applied, 1 skipped, 4 in all"
+        assert (first.returncode, first.stdout.splitlines()[0]) == (
+            0,
+            f"{scripts - 1} applied, 1 skipped, {scripts} in all",
+        )
+        assert command(database, folder, "up").stdout.splitlines()[0] == f"0 applied, 1 skipped, {scripts} in all"
         status = command(database, folder, "status")
         assert re.search(r"0003_orderbook_alerts\.sql.*applied", status.stdout)
         assert command(database, folder, "verify").returncode == 0
@@ -333,7 +353,7 @@ def fill(connection: Connection, symbols: list[str], windows: int) -> None:
     connection.execute(
         """
         INSERT INTO orderbook_metrics (venue, symbol, window_start, window_end, updates, first_update_id,
-                                       last_update_id, mid_last)
+                                       last_update_id, mid_close)
         SELECT 'simulator', symbol, start, start + interval '1 second', 10, n, n + 9, n
         FROM unnest(%s::text[]) AS symbol,
              generate_series(1, %s) AS n,
@@ -354,7 +374,7 @@ def test_the_summary_holds_the_newest_window_of_each_symbol(migrated: Database) 
             "last_update_id) VALUES ('binance', 'BTCUSDT', '2023-01-01 00:00:00Z', '2023-01-01 00:00:01Z', 1, 1, 1)"
         )
         with connection.transaction():
-            rows = connection.execute("SELECT symbol, venue, window_end, mid_last, age, now() FROM dashboard_summary")
+            rows = connection.execute("SELECT symbol, venue, window_end, mid_close, age, now() FROM dashboard_summary")
             summary = sorted(rows.fetchall())
     ends = {
         symbol: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

@@ -114,9 +114,10 @@ def test_an_episode_is_active_while_it_lasts(live: redis.Redis) -> None:
     store.write(placed(ends, log, len(steps)))
 
     assert msgspec.json.decode(str(live.hget(keys.ACTIVE_ALERTS, lasting)))["status"] == "ESCALATED"
-    assert live.hmget(keys.ACTIVE_ALERTS, [over, doubted, matched]) == [None, None, None]
+    assert live.hmget(keys.ACTIVE_ALERTS, [over, matched]) == [None, None]
+    assert msgspec.json.decode(str(live.hget(keys.ACTIVE_ALERTS, doubted)))["status"] == "SUPPRESSED"
     assert alert_rows(live, symbol) == [(step.alert_id, step.step) for step in [*steps, *ends]]
-    live.hdel(keys.ACTIVE_ALERTS, lasting)
+    live.hdel(keys.ACTIVE_ALERTS, lasting, doubted)
 
 
 def test_recent_alerts_are_capped(live: redis.Redis) -> None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -132,6 +133,7 @@ class Episode:
     newest: Alert | None = None
     fired: datetime | None = None
     resolved: datetime | None = None
+    context: object = None
 
     def row(self) -> tuple[object, ...]:
         newest = self.newest
@@ -152,6 +154,7 @@ class Episode:
             newest.peak,
             newest.threshold,
             newest.reason,
+            self.context,
         )
 
 
@@ -163,7 +166,9 @@ def expected_alerts(messages: Sequence[Alert]) -> dict[str, tuple[object, ...]]:
         episode.newest = message
         if message.status == "FIRING" and episode.fired is None:
             episode.fired = at(message.event_time_ms)
-        if message.status in {"RESOLVED", "SUPPRESSED"}:
+        if message.context is not None:
+            episode.context = msgspec.json.decode(message.context)
+        if message.status == "RESOLVED":
             episode.resolved = at(message.event_time_ms)
         if message.status == "MATCHED":
             episode.fired = episode.resolved = at(message.event_time_ms)
@@ -173,7 +178,7 @@ def expected_alerts(messages: Sequence[Alert]) -> dict[str, tuple[object, ...]]:
 def stored_alerts(connection: Connection) -> dict[str, tuple[object, ...]]:
     rows = connection.execute(
         "SELECT alert_id, venue, symbol, rule, side, severity, status, step, onset_time, event_time, fired_time, "
-        "resolved_time, value, peak, threshold, reason FROM orderbook_alerts"
+        "resolved_time, value, peak, threshold, reason, context FROM orderbook_alerts"
     ).fetchall()
     return {row[0]: row[1:] for row in rows}
 
@@ -182,7 +187,8 @@ LIVES: list[list[AlertStatus]] = [
     ["FIRING"],
     ["FIRING", "ESCALATED", "RECOVERING", "RESOLVED"],
     ["FIRING", "RECOVERING", "FIRING", "RECOVERING", "RESOLVED"],
-    ["FIRING", "SUPPRESSED"],
+    ["FIRING", "SUPPRESSED", "RESOLVED"],
+    ["FIRING", "NODATA"],
     ["MATCHED"],
 ]
 
@@ -357,7 +363,7 @@ def test_the_schema_of_the_tables_is_the_migrations(database: Database) -> None:
         apply_pending(connection, read_scripts())
         for table in (WINDOWS, ALERTS):
             columns = connection.execute(
-                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
+                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
                 (table.name,),
             ).fetchall()
-            assert [name for (name,) in columns] == [column.name for column in table.columns]
+            assert {name for (name,) in columns} == {column.name for column in table.columns}

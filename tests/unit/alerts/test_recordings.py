@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
-from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
+from orderbook.alerts import AlertRecord, SymbolAlerts, built_in_rules, observe
 from orderbook.messages import Alert
 from orderbook.settings import Settings
 from tests.recordings import BTC, ETH, USDM_BTC, lines
 
 DEPTH = 10
+MEDIUM, HOLD_MS = 0.5, 3000
 
 
 def imbalances(names: tuple[str, ...]) -> Iterator[tuple[int, float]]:
@@ -44,6 +47,24 @@ def imbalances(names: tuple[str, ...]) -> Iterator[tuple[int, float]]:
         waiting.clear()
 
 
+@functools.cache
+def whole(names: tuple[str, ...]) -> list[tuple[int, float]]:
+    """All of one recording."""
+    return list(imbalances(names))
+
+
+def alerts_of(market: list[tuple[int, float]]) -> list[Alert]:
+    """Every step at the default settings."""
+    rules = built_in_rules(Settings(_env_file=None))
+    standing = SymbolAlerts()
+    alerts: list[Alert] = []
+    for event_time_ms, imbalance in market:
+        values = tuple(imbalance if name == "imbalance_ratio" else None for name in rules.values)
+        standing, steps = observe(standing, AlertRecord("binance", "BTCUSDT", event_time_ms, values), rules)
+        alerts.extend(steps)
+    return alerts
+
+
 @pytest.mark.parametrize(
     ("names", "updates", "episodes", "flips"),
     [
@@ -53,16 +74,36 @@ def imbalances(names: tuple[str, ...]) -> Iterator[tuple[int, float]]:
     ],
 )
 def test_episodes_of_extreme_imbalance(names: tuple[str, ...], updates: int, episodes: int, flips: int) -> None:
-    rules = AlertRules.of_settings(Settings(_env_file=None))
-    standing = SymbolAlerts()
-    alerts: list[Alert] = []
-    seen = 0
-    for event_time_ms, imbalance in imbalances(names):
-        seen += 1
-        standing, steps = observe(standing, AlertRecord("binance", "BTCUSDT", event_time_ms, imbalance), rules)
-        alerts.extend(steps)
-    assert seen == updates
+    market = whole(names)
+    alerts = alerts_of(market)
+    assert len(market) == updates
     extreme = [alert for alert in alerts if alert.rule == "extreme_imbalance"]
     assert len({alert.alert_id for alert in extreme}) == episodes
     assert len({alert.alert_id for alert in extreme if alert.severity == "high"}) == episodes
     assert len([alert for alert in alerts if alert.rule == "imbalance_flip"]) == flips
+
+
+@pytest.mark.parametrize(
+    "names",
+    [pytest.param(BTC, id="spot BTC"), pytest.param(ETH, id="spot ETH"), pytest.param(USDM_BTC, id="USD-M BTC")],
+)
+@pytest.mark.parametrize(("side", "sign"), [("bid", 1), ("ask", -1)])
+def test_no_stretch_that_holds_a_second_longer_is_missed(names: tuple[str, ...], side: str, sign: int) -> None:
+    market = whole(names)
+    alerts = alerts_of(market)
+    told = [alert for alert in alerts if (alert.rule, alert.side) == ("extreme_imbalance", side)]
+    changes = [(alert.event_time_ms, alert.status != "RESOLVED") for alert in told]
+    missed = []
+    for begin_ms, end_ms in stretches([(time_ms, sign * value) for time_ms, value in market]):
+        until_ms = begin_ms + HOLD_MS + 1000
+        if end_ms >= until_ms and not next((o for t, o in reversed(changes) if t <= until_ms), False):
+            missed.append((begin_ms, end_ms))
+    assert missed == []
+
+
+def stretches(market: list[tuple[int, float]]) -> Iterator[tuple[int, int]]:
+    """Begin and end of each run of records at or above medium."""
+    for above, run in itertools.groupby(market, key=lambda record: record[1] >= MEDIUM):
+        times = [time_ms for time_ms, _ in run]
+        if above:
+            yield times[0], times[-1]

@@ -158,3 +158,34 @@ def test_the_installed_program_shows_no_traceback_unless_asked() -> None:
         "SYMBOLS holds 'btc', which is not a symbol: use upper-case letters and digits, for example BTCUSDT"
     ]
     assert "Traceback" in run_program("--debug", "settings", SYMBOLS="btc").stderr
+
+
+def test_rules_shows_those_in_force_and_checks_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "desk.yaml"
+    file.write_text("rules:\n  spread_widening: {enabled: false}\n  extreme_imbalance: {hold_ms: 1500}\n")
+    shown = CliRunner().invoke(app, ["rules", str(file)])
+    assert shown.exit_code == 0
+    rows = {line.split()[0]: line.split() for line in shown.stdout.splitlines()}
+    assert rows["extreme_imbalance"][2:] == [
+        "imbalance_ratio",
+        "both",
+        "0.5",
+        "0.7",
+        "0.3",
+        "1.5",
+        "s",
+        "5",
+        "s",
+        "60",
+        "s",
+    ]
+    assert rows["spread_widening"][-1] == rows["spread_widening"][4] == "off"
+    file.write_text("rules:\n  extreme_imbalance: {hold_ms: -3}\n")
+    refused = CliRunner().invoke(app, ["rules", str(file)])
+    assert refused.exit_code == 1
+    assert refused.stderr == f"{file}:2: hold_ms: -3 is refused: input should be greater than or equal to 0\n"
+
+
+def test_rules_lists_what_may_be_watched() -> None:
+    listed = CliRunner().invoke(app, ["rules", "--metrics"]).stdout
+    assert {"imbalance_ratio", "depth_ratio", "feed_gap_s"} <= {line.split()[0] for line in listed.splitlines()}

@@ -78,6 +78,9 @@ def test_messages_go_to_their_topic_and_their_symbol_s_partition() -> None:
     assert (of_book.topic, of_book.key, of_book.partition) == ("t.raw", b"BTCUSDT", partition_of("BTCUSDT", 7))
     [of_trade] = route(trade("LATERUSDT", 5))
     assert (of_trade.topic, of_trade.partition) == ("t.trades", partition_of("LATERUSDT", 7))
+    of_raw, of_trades = route(heartbeat("BTCUSDT", 6, 6))
+    assert (of_raw.topic, of_trades.topic) == ("t.raw", "t.trades")
+    assert (of_trades.key, of_trades.partition, of_trades.value) == (of_raw.key, of_raw.partition, of_raw.value)
     letter = DeadLetter(venue="v", origin="o", receive_time_ms=0, reason="r", payload="p")
     [of_letter] = route(letter)
     assert (of_letter.topic, of_letter.key, of_letter.partition) == ("t.dead_letter", None, None)
@@ -94,8 +97,10 @@ def test_the_event_time_of_what_lags_is_moved_on_topic_raw_only() -> None:
 
 def placed(route: Any, now_ms: int) -> list[int]:  # noqa: ANN401 - the router's function
     records = route(heartbeat("", now_ms, now_ms))
-    assert {(record.topic, record.key) for record in records} <= {("t.raw", b"")}
-    return [record.partition for record in records]
+    assert {(record.topic, record.key) for record in records} <= {("t.raw", b""), ("t.trades", b"")}
+    of_raw, of_trades = ([r.partition for r in records if r.topic == topic] for topic in ("t.raw", "t.trades"))
+    assert of_raw == of_trades
+    return of_raw
 
 
 def test_clock_heartbeats_go_where_no_symbol_lives_and_follow_what_comes_and_goes() -> None:

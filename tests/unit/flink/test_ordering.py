@@ -18,13 +18,13 @@ def partitions(draw: st.DrawFn) -> list[Arrival]:
     for gap, wait, is_book in steps:
         offset, time_ms = offset + gap, time_ms + wait
         heartbeat = heartbeat if is_book else offset
-        record = AlertRecord("test", "BTCUSDT", time_ms, imbalance=float(offset) if is_book else None)
+        record = AlertRecord("test", "BTCUSDT", time_ms, (float(offset),) if is_book else ())
         records.append(Arrival(offset, heartbeat, record))
     return records
 
 
 def is_book(arrival: Arrival) -> bool:
-    return arrival.record.imbalance is not None
+    return bool(arrival.record.values)
 
 
 @given(partitions(), st.data())
@@ -48,7 +48,7 @@ def test_every_arrival_gives_the_order_of_the_partition(partition: list[Arrival]
 
 def test_a_book_waits_for_no_watermark() -> None:
     heartbeat = Arrival(1, 1, AlertRecord("test", "BTCUSDT", 1000))
-    book = Arrival(2, 1, AlertRecord("test", "BTCUSDT", 1001, imbalance=0.6))
+    book = Arrival(2, 1, AlertRecord("test", "BTCUSDT", 1001, (0.6,)))
     waiting, due = book_arrived(Waiting(), book)
     assert due == ()
     assert heartbeat_arrived(waiting, heartbeat)[1] == (heartbeat.record, book.record)

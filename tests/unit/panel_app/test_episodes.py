@@ -16,12 +16,21 @@ def test_the_newest_step_wins_in_whatever_order_steps_come() -> None:
 def test_only_listed_open_episodes_are_active() -> None:
     book = EpisodeBook()
     book.learn([episode_of(alert("gone")), episode_of(alert("over", status="RESOLVED"))])
-    book.activate([episode_of(alert("on", status="RECOVERING")), episode_of(alert("cut", status="SUPPRESSED"))])
+    book.activate([episode_of(alert("on", status="RECOVERING")), episode_of(alert("ended", status="RESOLVED"))])
     assert [episode.alert_id for episode in book.active()] == ["on"]
     by_id = {episode.alert_id: episode for episode in book.newest()}
     assert by_id["gone"].status_words(active=book.is_active(by_id["gone"])) == "end not recorded"
     assert by_id["on"].status_words(active=True) == "easing"
-    assert by_id["cut"].status_words(active=False) == "suppressed"
+    assert by_id["ended"].status_words(active=False) == "over"
+
+
+def test_an_episode_whose_book_is_doubted_still_lasts() -> None:
+    book = EpisodeBook()
+    book.activate([episode_of(alert("cut", status="SUPPRESSED")), episode_of(alert("silent", status="NODATA"))])
+    assert {episode.alert_id: episode.status_words(active=True) for episode in book.active()} == {
+        "cut": "suppressed",
+        "silent": "no data",
+    }
 
 
 def test_an_episode_that_leaves_the_set_is_no_longer_active() -> None:
@@ -67,6 +76,8 @@ def test_memory_is_bounded_and_drops_the_oldest_idle_ones() -> None:
         ("extreme_imbalance", "bid", 0.74, "87 % of depth on the bid (0.74)"),
         ("imbalance_flip", "ask", 0.5, "75 % of depth on the ask (0.50)"),
         ("spread_widening", None, 3.44, "3.4 times the usual spread"),
+        ("liquidity_drop", None, 0.12, "12 % of the usual depth"),
+        ("feed_gap", None, 12.4, "12 s without a book to believe"),
         ("liquidity_vacuum", None, 12.0, "peak 12.00"),
     ],
 )

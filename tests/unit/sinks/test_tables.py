@@ -5,18 +5,20 @@ import pytest
 
 from orderbook.errors import UnreadableMessage
 from orderbook.messages import Alert, Window
-from orderbook.metrics import WINDOW_COLUMNS
+from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 from sinks.timescale import ALERTS, WINDOWS, check_storable
 
 WINDOW = Window(
     venue="simulator",
     symbol="BTCUSDT",
+    window_ms=1000,
     window_start_ms=1_700_000_000_123,
     window_end_ms=1_700_000_001_123,
+    trusted_ms=640,
     updates=3,
     first_update_id=1,
     last_update_id=3,
-    values=(None,) * len(WINDOW_COLUMNS),
+    values=tuple(0 if name in COUNT_COLUMNS else None for name in WINDOW_COLUMNS),
 )
 ALERT = Alert(
     venue="simulator",
@@ -35,7 +37,10 @@ ALERT = Alert(
 )
 
 
-@pytest.mark.parametrize("message", [WINDOW, ALERT])
+@pytest.mark.parametrize(
+    "message",
+    [WINDOW, ALERT, msgspec.structs.replace(ALERT, context='{"mid":1.5,"before":{"mid":null},"before_ms":7}')],
+)
 def test_ordinary_messages_pass(message: Window | Alert) -> None:
     check_storable(message)
 
@@ -50,6 +55,10 @@ def test_ordinary_messages_pass(message: Window | Alert) -> None:
         (msgspec.structs.replace(ALERT, event_time_ms=253_402_300_800_000), "not a time between 1970 and 9999"),
         (msgspec.structs.replace(ALERT, alert_id="é" * 251), "alert_id is 502 bytes long"),
         (msgspec.structs.replace(ALERT, reason="\0"), "reason holds a NUL character"),
+        (msgspec.structs.replace(ALERT, context='{"mid":1'), "context is not an object of named numbers"),
+        (msgspec.structs.replace(ALERT, context='{"mid":1e999}'), "context is not an object of named numbers"),
+        (msgspec.structs.replace(ALERT, context='{"\\u0000":1}'), "context is not an object of named numbers"),
+        (msgspec.structs.replace(ALERT, context="[" * 10_001), "context is 10001 characters long"),
     ],
 )
 def test_what_a_table_cannot_hold_is_refused(message: Window | Alert, sentence: str) -> None:
@@ -69,7 +78,8 @@ def test_times_are_exact_to_the_millisecond() -> None:
         ("FIRING", True, False),
         ("ESCALATED", False, False),
         ("RECOVERING", False, False),
-        ("SUPPRESSED", False, True),
+        ("SUPPRESSED", False, False),
+        ("NODATA", False, False),
         ("RESOLVED", False, True),
         ("MATCHED", True, True),
     ],
@@ -81,5 +91,5 @@ def test_each_step_fills_its_own_times(status: str, *, fired: bool, resolved: bo
 
 
 def test_one_value_a_column() -> None:
-    assert len(WINDOWS.row(WINDOW)) == len(WINDOWS.columns) == 7 + len(WINDOW_COLUMNS)
-    assert len(ALERTS.row(ALERT)) == len(ALERTS.columns) == 16
+    assert len(WINDOWS.row(WINDOW)) == len(WINDOWS.columns) == 9 + len(WINDOW_COLUMNS)
+    assert len(ALERTS.row(ALERT)) == len(ALERTS.columns) == 17

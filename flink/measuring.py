@@ -1,0 +1,169 @@
+"""The SQL of the metrics and of their windows, made from the metric catalogue."""
+
+from __future__ import annotations
+
+from string import Template
+from typing import TYPE_CHECKING, Final
+
+from orderbook.messages import SCHEMA_VERSION
+from orderbook.metrics import METRICS
+from orderbook.window_metrics import DERIVED, RUNNING, SECOND_SUMS, TRADE_SUMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orderbook.metrics import Statistic
+    from orderbook.window_metrics import RolledUp
+
+BELIEVED_MS: Final = 2000
+"""How long a state is believed without another record of the symbol: two heartbeats."""
+
+SECONDS_HEAD: Final = {
+    # The records tell the borders exactly, as integers: a TIMESTAMP would pass through 32-bit seconds.
+    "window_start_ms": "MIN(event_time_ms) - MOD(MIN(event_time_ms), 1000)",
+    # The last record's state holds to the end. Books and heartbeats come in any order: their offsets tell the last.
+    "trusted_ms": (
+        "SUM(trusted_ms) + CASE WHEN MAX(kafka_offset) = MAX(CASE WHEN live THEN kafka_offset END) "
+        "THEN 1000 - MOD(MAX(CASE WHEN live IS NOT NULL THEN event_time_ms END), 1000) ELSE 0 END"
+    ),
+    "updates": "COUNT(update_id)",
+    "first_update_id": "FIRST_VALUE(update_id)",
+    "last_update_id": "LAST_VALUE(update_id)",
+}
+"""What a window of a second says besides its statistics, from the records in it."""
+
+TRUSTED_MS: Final = (
+    f"CASE WHEN last_live AND event_time_ms - last_event_time_ms BETWEEN 0 AND {BELIEVED_MS} "
+    "THEN event_time_ms - GREATEST(last_event_time_ms, event_time_ms - MOD(event_time_ms, 1000)) ELSE 0 END"
+)
+"""How long the symbol was live before a record and within its second, by the state that the record before it told."""
+
+_AGGREGATES: Final[dict[Statistic, str]] = {
+    "open": "FIRST_VALUE({0})",
+    "high": "MAX({0})",
+    "low": "MIN({0})",
+    "close": "LAST_VALUE({0})",
+    "sum": "COALESCE(SUM({0}), 0)",
+    "count": "COUNT({0})",
+}
+_ROLLED_UP: Final[dict[Statistic, str]] = {
+    "open": "FIRST_VALUE({0})",
+    "high": "MAX({0})",
+    "low": "MIN({0})",
+    "close": "LAST_VALUE({0})",
+    "sum": "SUM({0})",
+    "count": "SUM({0})",
+}
+
+_WINDOW_ROLLED_UP: Final[dict[RolledUp, str]] = {
+    "sum": "SUM({0})",
+    "count": "SUM({0})",
+    "close": "LAST_VALUE({0})",
+}
+
+STATISTICS: Final = {
+    f"{metric.name}_{statistic}": _AGGREGATES[statistic].format(metric.name)
+    for metric in METRICS
+    for statistic in metric.statistics
+}
+"""Each statistic of a window with its SQL over the window's books."""
+
+TRADE_AGGREGATES: Final = {metric.name: metric.sql for metric in TRADE_SUMS}
+"""What is aggregated from the trades of a second."""
+
+OF_SECONDS: Final = {metric.name: metric.sql for metric in SECOND_SUMS}
+"""What is computed for a second from its columns and the mid before it."""
+
+ROLLED_UP: Final = (
+    {
+        "trusted_ms": "SUM(trusted_ms)",
+        "updates": "SUM(updates)",
+        "first_update_id": "FIRST_VALUE(first_update_id)",
+        "last_update_id": "LAST_VALUE(last_update_id)",
+    }
+    | {
+        f"{metric.name}_{statistic}": _ROLLED_UP[statistic].format(f"{metric.name}_{statistic}")
+        for metric in METRICS
+        for statistic in metric.statistics
+    }
+    | {
+        metric.name: _WINDOW_ROLLED_UP[metric.rolled_up].format(metric.name)
+        for metric in (*TRADE_SUMS, *RUNNING, *SECOND_SUMS)
+        if metric.rolled_up is not None
+    }
+)
+"""The columns of a longer window with their SQL over the shorter windows in it."""
+
+# Beyond an array's end its element is null.
+_TWO_SIDED: Final = "{0}bid_price[1] IS NOT NULL AND {0}ask_price[1] IS NOT NULL"
+
+
+def quantities(depth: int) -> dict[str, str]:
+    """Return the columns the metric catalogue reads, each with its SQL over the book's arrays."""
+    expressions = {
+        "best_bid": "bid_price[1]",
+        "best_bid_qty": "bid_qty[1]",
+        "best_ask": "ask_price[1]",
+        "best_ask_qty": "ask_qty[1]",
+    }
+    for side in ("bid", "ask"):
+        expressions[f"{side}_depth"] = _sum(f"COALESCE({side}_qty[{level}], 0)" for level in _levels(depth))
+    for side in ("bid", "ask"):
+        expressions[f"{side}_weighted_depth"] = _sum(
+            f"COALESCE({side}_qty[{level}], 0) / {level}" for level in _levels(depth)
+        )
+    two_sided = _TWO_SIDED.format("")
+    return {name: f"CASE WHEN {two_sided} THEN {expression} END" for name, expression in expressions.items()}
+
+
+def level_flows(depth: int) -> str:
+    """Return the SQL of the array of each level's order flow imbalance; `last_*` are the arrays of the book before."""
+    flows = ",\n    ".join(_level_flow(level) for level in _levels(depth))
+    two_sided = f"{_TWO_SIDED.format('')} AND {_TWO_SIDED.format('last_')}"
+    known = f"live AND last_untrusted_before = untrusted_before AND {two_sided}"
+    return f"CASE WHEN {known} THEN ARRAY[\n    {flows}\n  ] END"
+
+
+def metric_expressions(depth: int) -> dict[str, str]:
+    """Return each metric with its SQL over the columns of a record."""
+    flow_sum = _sum(f"level_flows[{level}]" for level in _levels(depth))
+    return {metric.name: Template(metric.sql).substitute(level_flow_sum=flow_sum) for metric in METRICS}
+
+
+def live_metric_expressions() -> dict[str, str]:
+    """Return each metric with its SQL for a window: null where the book is not live."""
+    return {metric.name: f"CASE WHEN live THEN {metric.name} END" for metric in METRICS}
+
+
+def window_fields(fields: Iterable[str], window_ms: int) -> list[str]:
+    """Return the fields of a window of `window_ms`, each as SQL over the view that holds it."""
+    length = f"CAST({window_ms} AS BIGINT)"
+    told = {
+        "schema_version": str(SCHEMA_VERSION),
+        "window_ms": length,
+        "window_end_ms": f"window_start_ms + {window_ms}",
+    }
+    derived = {metric.name: metric.sql.replace("window_ms", length) for metric in DERIVED}
+    return [(told | derived).get(name, name) for name in fields]
+
+
+def _level_flow(level: int) -> str:
+    """A level that is not there has quantity 0 at the worst of all prices: it comes and goes as any other."""
+    bid, last_bid = f"COALESCE(bid_price[{level}], 0)", f"COALESCE(last_bid_price[{level}], 0)"
+    ask, last_ask = f"COALESCE(ask_price[{level}], 1E308)", f"COALESCE(last_ask_price[{level}], 1E308)"
+    return " ".join(
+        (
+            f"CASE WHEN {bid} >= {last_bid} THEN COALESCE(bid_qty[{level}], 0) ELSE 0 END",
+            f"- CASE WHEN {bid} <= {last_bid} THEN COALESCE(last_bid_qty[{level}], 0) ELSE 0 END",
+            f"- CASE WHEN {ask} <= {last_ask} THEN COALESCE(ask_qty[{level}], 0) ELSE 0 END",
+            f"+ CASE WHEN {ask} >= {last_ask} THEN COALESCE(last_ask_qty[{level}], 0) ELSE 0 END",
+        )
+    )
+
+
+def _levels(depth: int) -> range:
+    return range(1, depth + 1)
+
+
+def _sum(terms: Iterable[str]) -> str:
+    return " + ".join(terms)
