@@ -24,7 +24,8 @@ test: dev-env ## Install, check, and run every test, the quick ones first
 	$(BIN)/pytest tests -m "component and not pipeline and not browser and not recovery"
 	$(BIN)/pytest tests -m "pipeline and not browser and not recovery"
 	$(BIN)/pytest tests -m "browser and not recovery"
-	$(BIN)/pytest tests -m recovery
+	$(BIN)/pytest tests/component tests/faults -m recovery
+	$(BIN)/pytest tests -m recovery --ignore tests/component --ignore tests/faults
 
 check: dev-env ## Lint, formatting, types, and which room imports which
 	$(BIN)/ruff check

@@ -34,35 +34,58 @@ _decoder = msgspec.msgpack.Decoder(SymbolState)
 _NOTHING: Final = SymbolState()
 
 
+class Shard:
+    """The symbols of one key: their state as it stands, and as it is kept in checkpoints, by symbol."""
+
+    def __init__(self, kept: dict[str, bytes]) -> None:
+        self.kept = kept
+        self.symbols = {symbol: _decoder.decode(encoded) for symbol, encoded in kept.items()}
+
+    def put(self, symbol: str, state: SymbolState) -> None:
+        """Let a symbol stand so from now on."""
+        self.symbols[symbol] = state
+        self.kept[symbol] = _encoder.encode(state)
+
+
 class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has no types
-    """Feeds each symbol's records to its alerts in their order; rows of alert_records in, rows of alerts out."""
+    """Feeds each symbol's records to its alerts in their order; rows of alert_records in, rows of alerts out.
+
+    Flink's state is read once for each key, when its first record comes to this instance, which alone changes it. What
+    changes is written where the bundle ends, one write for all symbols of a key: each is a way to the JVM and back
+    (docs/decisions/0010-alerts-keyed-by-shard.md).
+    """
 
     def __init__(self, rules: AlertRules) -> None:
         self._rules = rules
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Bind the keyed state; Flink calls it once in each worker."""
-        self._state = runtime_context.get_state(ValueStateDescriptor("symbol", Types.PICKLED_BYTE_ARRAY()))
+        self._state = runtime_context.get_state(ValueStateDescriptor("symbols", Types.PICKLED_BYTE_ARRAY()))
+        self._shards: dict[str, Shard] = {}
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Take one record of the symbol."""
+        """Take one record of a symbol."""
         symbol, venue, record_type, offset, heartbeat_before, event_time_ms, untrusted, cause, *values = value
         watched = () if record_type == HEARTBEAT else tuple(values)
         record = AlertRecord(venue, symbol, event_time_ms, watched, untrusted, cause)
         arrival = Arrival(offset, heartbeat_before, record)
-        state = self._load()
+        shard = self._shard(ctx.get_current_key())
+        state = shard.symbols.get(symbol, _NOTHING)
         if record_type == HEARTBEAT:
             ctx.timer_service().register_event_time_timer(event_time_ms)
-            yield from self._observe(state, *heartbeat_arrived(state.waiting, arrival))
+            yield from self._observe(shard, symbol, *heartbeat_arrived(state.waiting, arrival))
         else:
-            yield from self._observe(state, *book_arrived(state.waiting, arrival))
+            yield from self._observe(shard, symbol, *book_arrived(state.waiting, arrival))
 
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:  # noqa: ARG002 - Flink's signature
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """The watermark passed a heartbeat."""
-        state = self._load()
-        yield from self._observe(state, *watermark_passed(state.waiting, timestamp))
+        shard = self._shard(ctx.get_current_key())
+        for symbol, state in list(shard.symbols.items()):
+            if state.waiting.heartbeats:
+                yield from self._observe(shard, symbol, *watermark_passed(state.waiting, timestamp))
 
-    def _observe(self, before: SymbolState, waiting: Waiting, records: Sequence[AlertRecord]) -> Iterator[Row]:
+    def _observe(self, shard: Shard, symbol: str, waiting: Waiting, records: Sequence[AlertRecord]) -> Iterator[Row]:
+        before = shard.symbols.get(symbol, _NOTHING)
         standing = before.alerts
         for record in records:
             standing, alerts = observe(standing, record, self._rules)
@@ -70,11 +93,15 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
                 yield Row("alert", *msgspec.structs.astuple(alert))
         after = SymbolState(standing, waiting)
         if after != before:
-            self._state.update(_encoder.encode(after))
+            shard.put(symbol, after)
+            # Flink encodes it at the end of the bundle, as it stands by then.
+            self._state.update(shard.kept)
 
-    def _load(self) -> SymbolState:
-        stored = self._state.value()
-        return _NOTHING if stored is None else _decoder.decode(stored)
+    def _shard(self, key: str) -> Shard:
+        found = self._shards.get(key)
+        if found is None:
+            found = self._shards[key] = Shard(self._state.value() or {})
+        return found
 
 
 def record_type(rules: AlertRules) -> RowTypeInfo:

@@ -62,6 +62,9 @@ STATEMENTS: Final = (
 )
 """The files of `flink/sql`, in the order in which the job uses them. New INSERTs go last: state keeps its operator."""
 
+ALERT_SHARDS: Final = 16
+"""Keys that the alerts' state is kept under: as many writes at most for each bundle of records."""
+
 _SQL_TYPES: Final = {
     msgspec.inspect.IntType: "BIGINT",
     msgspec.inspect.FloatType: "DOUBLE",
@@ -142,6 +145,7 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "level_flows": level_flows(depth),
         "metric_expressions": _named(metric_expressions(depth)),
         "baseline_preceding": str(baseline - 1),
+        "alert_shards": str(ALERT_SHARDS),
         "alert_values": _listed(alert_values(rules, baseline_books=baseline)),
         "metrics_columns": _declared(_columns(Metrics)),
         "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),

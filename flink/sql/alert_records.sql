@@ -1,7 +1,7 @@
--- What the alerts read of every record, behind the key they are partitioned by: the values that the rules in force need
--- (orderbook.alerts.AlertRules.values), as one flat row of numbers.
+-- What the alerts read of every record: the values that the rules in force need (orderbook.alerts.AlertRules.values), as
+-- one flat row of numbers. They are partitioned by the key before it: the symbol's shard, one of $alert_shards.
 SELECT
-  symbol,
+  CAST(MOD(ABS(HASH_CODE(symbol)), $alert_shards) AS STRING) AS shard,
   ROW(
     symbol, venue, record_type, kafka_offset, heartbeat_before, event_time_ms,
     CASE WHEN book_state = 'live' THEN CAST(NULL AS STRING) ELSE COALESCE(reason, cause, book_state) END,
