@@ -6,7 +6,7 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from orderbook.messages import SCHEMA_VERSION
-from orderbook.metrics import METRICS
+from orderbook.metrics import INGESTED, METRICS
 from orderbook.window_metrics import DERIVED, RUNNING, SECOND_SUMS, TRADE_SUMS
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def quantities(depth: int) -> dict[str, str]:
         expressions[f"{side}_weighted_depth"] = _sum(
             f"COALESCE({side}_qty[{level}], 0) / {level}" for level in _levels(depth)
         )
+    expressions |= INGESTED
     two_sided = _TWO_SIDED.format("")
     return {name: f"CASE WHEN {two_sided} THEN {expression} END" for name, expression in expressions.items()}
 

@@ -264,6 +264,18 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     weighted_mid: float | None = None
     ofi: float | None = None
     multi_level_ofi: float | None = None
+    bid_depth_5bps: float | None = None
+    bid_depth_10bps: float | None = None
+    bid_depth_25bps: float | None = None
+    bid_depth_50bps: float | None = None
+    ask_depth_5bps: float | None = None
+    ask_depth_10bps: float | None = None
+    ask_depth_25bps: float | None = None
+    ask_depth_50bps: float | None = None
+    buy_cost_10k_bps: float | None = None
+    buy_cost_100k_bps: float | None = None
+    sell_cost_10k_bps: float | None = None
+    sell_cost_100k_bps: float | None = None
     level_flows: list[float] | None = None
 
 

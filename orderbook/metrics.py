@@ -7,7 +7,8 @@ with an empty side leaves every metric undefined (null).
 The SQL expressions read these columns, which `flink/sql` derives from each book: `bid_depth` (Qb), `ask_depth` (Qa),
 `bid_weighted_depth` and `ask_weighted_depth` (Σ q_i / i), `best_bid` (Pb), `best_ask` (Pa), `best_bid_qty`,
 `best_ask_qty`, all null where a side is empty; and `level_flows`, the array of e_1 … e_CALCULATE_DEPTH (see `ofi`).
-`$level_flow_sum` stands for the sum of that array.
+`$level_flow_sum` stands for the sum of that array. What comes from all levels of the local book is measured at ingest
+(`orderbook.depth`): the metrics of DEPTH_METRICS read it from the columns of INGESTED.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from orderbook.depth import DEPTH_BANDS_BPS, SWEEP_NOTIONALS
 from orderbook.window_metrics import WINDOW_METRICS
 
 Statistic = Literal["open", "high", "low", "close", "sum", "count"]
@@ -26,6 +28,10 @@ AVERAGED: Final[tuple[Statistic, ...]] = (*LEVEL, "sum", "count")
 """Of ratios and spreads: sum over count is the mean over the books, also after windows were added together."""
 FLOW: Final[tuple[Statistic, ...]] = ("sum", "count")
 """Of what flows from one book to the next: only its sum over the window has a meaning."""
+SUPPLY: Final[tuple[Statistic, ...]] = ("low", "sum", "count")
+"""Of depth: how little there was, and the mean."""
+COST: Final[tuple[Statistic, ...]] = ("high", "sum", "count")
+"""Of a cost: how much it was at worst, and the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,64 @@ NO_BOOK_BEFORE: Final = (
     "the book or the one before it is not live or has an empty side, or the symbol was not live between the two: the "
     "first book after a snapshot has none. It adds nothing to a sum"
 )
+
+BEYOND_COVERAGE: Final = "what is verified of the side ends before {} does, or nobody measured it"
+
+
+def _depth_within(side: Literal["bid", "ask"], bps: int) -> Metric:
+    condition = f"price ≥ M (1 - {bps}/10^4)" if side == "bid" else f"price ≤ M (1 + {bps}/10^4)"
+    return Metric(
+        name=f"{side}_depth_{bps}bps",
+        label=f"{'Bids' if side == 'bid' else 'Asks'} within {bps} bps",
+        definition=f"the quantity of all {side}s with {condition}",
+        unit="base currency",
+        low=0,
+        high=None,
+        undefined=BEYOND_COVERAGE.format("the band"),
+        source="common",
+        sql=f"{side}_depth_within_{bps}bps",
+        statistics=SUPPLY,
+    )
+
+
+def _sweep_cost(aggressor: Literal["buy", "sell"], notional: float) -> Metric:
+    side, distance = ("asks", "P - M") if aggressor == "buy" else ("bids", "M - P")
+    return Metric(
+        name=f"{aggressor}_cost_{notional / 1000:.0f}k_bps",
+        label=f"Cost to {aggressor} {notional:,.0f}",
+        definition=f"10^4 ({distance}) / M, P the average price of {notional:,.0f} from the {side}",
+        unit="bps",
+        low=0,
+        high=None,
+        undefined=BEYOND_COVERAGE.format("what the notional takes"),
+        source="common",
+        sql=f"{aggressor}_sweep_{notional / 1000:.0f}k",
+        statistics=COST,
+    )
+
+
+DEPTH_METRICS: Final[tuple[Metric, ...]] = (
+    *(_depth_within("bid", bps) for bps in DEPTH_BANDS_BPS),
+    *(_depth_within("ask", bps) for bps in DEPTH_BANDS_BPS),
+    *(_sweep_cost("buy", notional) for notional in SWEEP_NOTIONALS),
+    *(_sweep_cost("sell", notional) for notional in SWEEP_NOTIONALS),
+)
+"""What comes from all levels of the local book."""
+
+INGESTED: Final[dict[str, str]] = {
+    metric.sql: expression
+    for metric, expression in zip(
+        DEPTH_METRICS,
+        (
+            *(f"bid_depth_within[{place}]" for place, _ in enumerate(DEPTH_BANDS_BPS, start=1)),
+            *(f"ask_depth_within[{place}]" for place, _ in enumerate(DEPTH_BANDS_BPS, start=1)),
+            *(f"buy_sweep_bps[{place}]" for place, _ in enumerate(SWEEP_NOTIONALS, start=1)),
+            *(f"sell_sweep_bps[{place}]" for place, _ in enumerate(SWEEP_NOTIONALS, start=1)),
+        ),
+        strict=True,
+    )
+}
+"""The column that each of DEPTH_METRICS reads, with its SQL over the arrays of a `Book`."""
 
 METRICS: Final[tuple[Metric, ...]] = (
     Metric(
@@ -178,6 +242,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         sql="$level_flow_sum",
         statistics=FLOW,
     ),
+    *DEPTH_METRICS,
 )
 
 WINDOW_COLUMNS: Final[tuple[str, ...]] = (

@@ -19,8 +19,14 @@ BASELINE_BOOKS = 600
 AVERAGED = ("imbalance_ratio", "weighted_imbalance", "queue_imbalance", "vtob_ratio", "spread", "spread_bps")
 PRICES = ("mid", "weighted_mid")
 FLOWS = ("ofi", "multi_level_ofi")
-METRICS = (*AVERAGED, *PRICES, *FLOWS)
+SUPPLIES = tuple(f"{side}_depth_{bps}bps" for side in ("bid", "ask") for bps in (5, 10, 25, 50))
+COSTS = tuple(f"{aggressor}_cost_{notional}_bps" for aggressor in ("buy", "sell") for notional in ("10k", "100k"))
+DEPTH_ARRAYS = ("bid_depth_within", "ask_depth_within", "buy_sweep_bps", "sell_sweep_bps")
+METRICS = (*AVERAGED, *PRICES, *FLOWS, *SUPPLIES, *COSTS)
 WINDOW_NUMBERS = [
+    *(f"{name}_low" for name in SUPPLIES),
+    *(f"{name}_high" for name in COSTS),
+    *(f"{name}_{statistic}" for name in (*SUPPLIES, *COSTS) for statistic in ("sum", "count")),
     *(f"{name}_{statistic}" for name in (*AVERAGED, *PRICES) for statistic in ("open", "high", "low", "close")),
     *(f"{name}_{statistic}" for name in (*AVERAGED, *FLOWS) for statistic in ("sum", "count")),
 ]
@@ -76,8 +82,11 @@ def trades_of_recording(messages: Iterable[dict[str, Any]]) -> pl.DataFrame:
 def metrics(books: pl.DataFrame) -> pl.DataFrame:
     """Every metric of each book; `books` in the order of the updates, with at least one level a side.
 
-    Where they come in several runs, between which a symbol was not live, a column `run` tells these apart.
+    Where they come in several runs, between which a symbol was not live, a column `run` tells these apart. The arrays
+    of depth and sweep costs are the ingest's; without them what comes from them is null.
     """
+    unmeasured = pl.lit(None, pl.List(pl.Float64))
+    books = books.with_columns(unmeasured.alias(name) for name in DEPTH_ARRAYS if name not in books.columns)
     if "run" not in books.columns:
         books = books.with_columns(run=0)
     top = [pl.col(side).list.head(DEPTH) for side in ("bid_qty", "ask_qty")]
@@ -109,11 +118,27 @@ def metrics(books: pl.DataFrame) -> pl.DataFrame:
         weighted_mid=(pl.col("best_bid") * pl.col("best_ask_qty") + pl.col("best_ask") * pl.col("best_bid_qty"))
         / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
         **level_flows(),
+        **depths(),
     ).with_columns(
         spread_baseline=pl.col("spread").rolling_mean(BASELINE_BOOKS, min_samples=1).over("symbol"),
         ofi=pl.col("flow_1"),
         multi_level_ofi=pl.sum_horizontal(*(f"flow_{level}" for level in range(1, DEPTH + 1)), ignore_nulls=False),
     )
+
+
+def depths() -> dict[str, pl.Expr]:
+    """The figures of the whole local book by name, from the arrays that the ingest publishes with each book."""
+    places = {
+        "bid_depth_within": SUPPLIES[:4],
+        "ask_depth_within": SUPPLIES[4:],
+        "buy_sweep_bps": COSTS[:2],
+        "sell_sweep_bps": COSTS[2:],
+    }
+    return {
+        name: pl.col(array).list.get(place, null_on_oob=True)
+        for array, names in places.items()
+        for place, name in enumerate(names)
+    }
 
 
 def level_flows() -> dict[str, pl.Expr]:
@@ -162,7 +187,11 @@ def window_statistics() -> Iterator[tuple[str, pl.Expr]]:
         yield f"{name}_high", known.max()
         yield f"{name}_low", known.min()
         yield f"{name}_close", known.last()
-    for name in (*AVERAGED, *FLOWS):
+    for name in SUPPLIES:
+        yield f"{name}_low", pl.col(name).min()
+    for name in COSTS:
+        yield f"{name}_high", pl.col(name).max()
+    for name in (*AVERAGED, *FLOWS, *SUPPLIES, *COSTS):
         yield f"{name}_sum", pl.col(name).sum()
         yield f"{name}_count", pl.col(name).count().cast(pl.Int64)
 

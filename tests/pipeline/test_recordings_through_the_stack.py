@@ -82,12 +82,14 @@ def run(
         replay = ["dataflows.replay", *map(str, files), "--speed", "max"]
         with running(settings, replay, folder, ready=False) as replayed:
             assert eventually(replayed.process.poll, 300.0) == 0, replayed.output()
-        expected_metrics = pl.concat(
-            oracle.metrics(pl.DataFrame(list(oracle.books_of_recording(message for _, message in lines(names)))))
+        expected_books = pl.concat(
+            pl.DataFrame(list(oracle.books_of_recording(message for _, message in lines(names))))
             for names in (BTC, ETH)
         )
+        readers[topics.metrics].read_until(lambda rows: len(rows) >= expected_books.height)
+        readers[topics.raw].read_all()
+        expected_metrics = oracle.metrics(_with_depth(expected_books, readers[topics.raw].rows))
         expected_windows = oracle.windows(expected_metrics)
-        readers[topics.metrics].read_until(lambda rows: len(rows) >= expected_metrics.height)
         with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
             eventually(lambda: _stored(connection) >= expected_windows.height or None, 60.0)
         for reader in readers.values():
@@ -105,6 +107,19 @@ def run(
         )
     for reader in readers.values():
         reader.close()
+
+
+def _with_depth(books: pl.DataFrame, raw: list[dict[str, Any]]) -> pl.DataFrame:
+    """The books with what the ingest measured of them (tests/unit/orderbook/test_depth_of_books.py judges that)."""
+    published = pl.DataFrame(
+        [
+            {name: row[name] for name in ("symbol", "update_id", *oracle.DEPTH_ARRAYS)}
+            for row in raw
+            if "bid_qty" in row
+        ],
+        schema_overrides=dict.fromkeys(oracle.DEPTH_ARRAYS, pl.List(pl.Float64)),
+    )
+    return books.join(published, on=["symbol", "update_id"], how="left", maintain_order="left", validate="1:1")
 
 
 def _stored(connection: psycopg.Connection) -> int:

@@ -40,7 +40,11 @@ def book(
     spread: int,
     state: BookState = "live",
 ) -> Book:
-    """A book around 100.00, its ask `spread` ticks above its bid; quantities best first."""
+    """A book around 100.00, its ask `spread` ticks above its bid; quantities best first.
+
+    What rests beyond its levels is told too, every third time only in part.
+    """
+    known = update_id % 3 > 0
     return Book(
         venue="simulator",
         symbol=symbol,
@@ -51,6 +55,10 @@ def book(
         bid_qty=bids,
         ask_price=[round(100 + 0.01 * (spread + level), 2) for level in range(len(asks))],
         ask_qty=asks,
+        bid_depth_within=[sum(bids), 2.5 * sum(bids), 4 * sum(bids), 8 * sum(bids) if known else None],
+        ask_depth_within=[sum(asks), 1.5 * sum(asks), *((3 * sum(asks), 9 * sum(asks)) if known else (None, None))],
+        buy_sweep_bps=[spread / 2, spread + update_id / 1000 if known else None],
+        sell_sweep_bps=[spread / 3 if known else None, spread + update_id / 900 if known else None],
         state=state,
     )
 

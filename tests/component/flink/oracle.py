@@ -47,7 +47,9 @@ def metrics(records: list[Record]) -> pl.DataFrame:
     books = [record.message for record in records if isinstance(record.message, Book)]
     frame = pl.DataFrame(
         [{field: getattr(book, field) for field in Book.__struct_fields__} for book in books],
-        schema_overrides=dict.fromkeys(("bid_price", "bid_qty", "ask_price", "ask_qty"), pl.List(pl.Float64)),
+        schema_overrides=dict.fromkeys(
+            ("bid_price", "bid_qty", "ask_price", "ask_qty", *oracle.DEPTH_ARRAYS), pl.List(pl.Float64)
+        ),
     )
     two_sided = (pl.col("bid_price").list.len() > 0) & (pl.col("ask_price").list.len() > 0)
     weights = pl.lit(pl.Series([[1 / level for level in range(1, DEPTH + 1)]]), dtype=pl.List(pl.Float64))
@@ -83,6 +85,7 @@ def metrics(records: list[Record]) -> pl.DataFrame:
         weighted_mid=(bid * pl.col("best_ask_qty") + ask * pl.col("best_bid_qty"))
         / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
     )
+    frame = frame.with_columns(pl.when(two_sided).then(value).alias(name) for name, value in oracle.depths().items())
     flows = pl.DataFrame(_flows(records), schema=FLOW_SCHEMA, orient="row")
     frame = frame.join(flows, on=["symbol", "update_id"], how="left", maintain_order="left", validate="1:1")
     rolling = pl.col("spread").rolling_mean(BASELINE_UPDATES, min_samples=1).over("symbol")
