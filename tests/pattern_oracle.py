@@ -238,7 +238,8 @@ class Run:
 def _ignition(books: list[Seen]) -> Iterator[tuple[str, str, int, int, float, float]]:
     """3 bps in 2 s, 0.7 of what was traded to that side, half of it given back within 10 s; no book counts twice.
 
-    Of all runs that are given back, the one that began first counts.
+    A run is told at the book that begins it and at each that takes the price farther, and of all that are given back
+    the first counts.
     """
     runs: list[Run | None] = []
     oldest = 0
@@ -248,9 +249,11 @@ def _ignition(books: list[Seen]) -> Iterator[tuple[str, str, int, int, float, fl
         runs.append(_run(books[oldest : number + 1]))
     at = 0
     while at < len(books):
-        run = runs[at]
+        run, last = runs[at], runs[at - 1] if at else None
         at += 1
         if run is None:
+            continue
+        if last is not None and last.direction == run.direction and run.direction * (run.mid - last.mid) <= 0:
             continue
         for number in range(at, len(books)):
             book = books[number]
