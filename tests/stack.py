@@ -107,9 +107,9 @@ def running_stack(settings: Settings, folder: Path) -> Iterator[Stack]:
                 process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One stack for all tests that need the whole of it; a test that breaks a part waits until it is back."""
+    """A stack of the test's own: it takes both cores, and would slow every test after it."""
     folder = tmp_path_factory.mktemp("stack")
     with running_stack(stack_settings(folder), folder) as one:
         yield one
