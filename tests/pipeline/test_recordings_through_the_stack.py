@@ -259,7 +259,8 @@ def test_the_database_holds_every_window_exactly_once(run: Run) -> None:
             "SELECT (extract(epoch FROM window_start) * 1000)::bigint AS window_start_ms, "  # noqa: S608 - our own names
             f"{', '.join(columns)} FROM orderbook_metrics WHERE window_ms = 1000 ORDER BY symbol, window_start"
         )
-        stored = pl.DataFrame(cursor.fetchall(), schema=["window_start_ms", *columns], orient="row")
+        rows, names = cursor.fetchall(), ["window_start_ms", *columns]
+        stored = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
     oracle.assert_equal(
         stored,
         run.expected_windows,

@@ -45,6 +45,7 @@ def book(
     What rests beyond its levels is told too, every third time only in part.
     """
     known = update_id % 3 > 0
+    bid, ask = sum(bids, 0.0), sum(asks, 0.0)
     return Book(
         venue="simulator",
         symbol=symbol,
@@ -55,8 +56,8 @@ def book(
         bid_qty=bids,
         ask_price=[round(100 + 0.01 * (spread + level), 2) for level in range(len(asks))],
         ask_qty=asks,
-        bid_depth_within=[sum(bids), 2.5 * sum(bids), 4 * sum(bids), 8 * sum(bids) if known else None],
-        ask_depth_within=[sum(asks), 1.5 * sum(asks), *((3 * sum(asks), 9 * sum(asks)) if known else (None, None))],
+        bid_depth_within=[bid, 2.5 * bid, 4 * bid, 8 * bid if known else None],
+        ask_depth_within=[ask, 1.5 * ask, 3 * ask if known else None, 9 * ask if known else None],
         buy_sweep_bps=[spread / 2, spread + update_id / 1000 if known else None],
         sell_sweep_bps=[spread / 3 if known else None, spread + update_id / 900 if known else None],
         state=state,
