@@ -57,7 +57,8 @@ def stored_windows(stack: Stack) -> pl.DataFrame:
             "SELECT (extract(epoch FROM window_start) * 1000)::bigint AS window_start_ms, "  # noqa: S608 - our own names
             f"{', '.join(columns)} FROM orderbook_metrics WHERE window_ms = 1000 ORDER BY symbol, window_start"
         )
-        return pl.DataFrame(cursor.fetchall(), schema=["window_start_ms", *columns], orient="row")
+        rows, names = cursor.fetchall(), ["window_start_ms", *columns]
+        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
 
 
 def test_each_comes_back_by_itself_and_the_store_holds_every_window_exactly_once(stack: Stack) -> None:
@@ -74,8 +75,9 @@ def test_each_comes_back_by_itself_and_the_store_holds_every_window_exactly_once
             breaks[row["symbol"]] += 1
         elif row["type"] == "book":
             taken = ("symbol", "event_time_ms", "update_id", "bid_price", "bid_qty", "ask_price", "ask_qty")
+            taken += oracle.DEPTH_ARRAYS
             proven.append({name: row[name] for name in taken} | {"run": breaks[row["symbol"]]})
-    books = pl.DataFrame(proven)
+    books = pl.DataFrame(proven, schema_overrides=dict.fromkeys(oracle.DEPTH_ARRAYS, pl.List(pl.Float64)))
     assert books.select(pl.struct("symbol", "update_id").is_duplicated().any()).item() is False
     closed_ms = min(max(row["event_time_ms"] for row in rows if row["symbol"] == one) for one in stack.settings.symbols)
     expected = oracle.windows(oracle.metrics(books)).filter(pl.col("window_start_ms") + 1000 <= closed_ms - LATE_MS)
