@@ -75,8 +75,7 @@ def test_each_comes_back_by_itself_and_the_store_holds_every_window_exactly_once
             breaks[row["symbol"]] += 1
         elif row["type"] == "book":
             taken = ("symbol", "event_time_ms", "update_id", "bid_price", "bid_qty", "ask_price", "ask_qty")
-            taken += oracle.DEPTH_ARRAYS
-            proven.append({name: row[name] for name in taken} | {"run": breaks[row["symbol"]]})
+            proven.append({name: row[name] for name in (*taken, *oracle.DEPTH_ARRAYS)} | {"run": breaks[row["symbol"]]})
     books = pl.DataFrame(proven, schema_overrides=dict.fromkeys(oracle.DEPTH_ARRAYS, pl.List(pl.Float64)))
     assert books.select(pl.struct("symbol", "update_id").is_duplicated().any()).item() is False
     closed_ms = min(max(row["event_time_ms"] for row in rows if row["symbol"] == one) for one in stack.settings.symbols)
