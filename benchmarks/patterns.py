@@ -20,7 +20,7 @@ import msgspec
 import psutil
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import Schema, StreamTableEnvironment
+from pyflink.table import StreamTableEnvironment
 
 from benchmarks.pattern_plots import plot
 from connectors.recordings.files import summarise
@@ -97,18 +97,13 @@ class Patterns:
             declared = declared.replace(f" METADATA FROM '{column}' VIRTUAL", "")
         file = f"'connector' = 'filesystem', 'path' = '{path.as_uri()}', 'format' = 'json'"
         self._tables.execute_sql(f"{declared} WITH ({file})")
-        records = self._tables.to_data_stream(self._tables.sql_query(self._sql["records"]))
-        schema = Schema.new_builder().column_by_metadata("record_time", "TIMESTAMP_LTZ(3)", "rowtime", is_virtual=True)
-        schema = schema.watermark("record_time", "SOURCE_WATERMARK()")
-        self._tables.create_temporary_view("records", records, schema.build())
-        for view in ("measured", "books", "live_books", *VIEWS):
+        for view in ("records", "measured", "books", "live_books", *VIEWS):
             self._tables.execute_sql(self._sql[view])
         self._tables.execute_sql("CREATE TEMPORARY TABLE nowhere (symbol STRING) WITH ('connector' = 'blackhole')")
 
     def found(self) -> list[dict[str, Any]]:
         """Every match, as a row of the alerts table."""
-        _, selects = self._sql["insert_alerts"].split("UNION ALL", 1)
-        result = self._tables.execute_sql(selects)
+        result = self._tables.execute_sql(self._sql["pattern_matches"])
         names = result.get_table_schema().get_field_names()
         with result.collect() as rows:
             return [dict(zip(names, row, strict=True)) for row in rows]

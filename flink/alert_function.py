@@ -9,12 +9,11 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ValueStateDescriptor
 
-from flink.ordering import Arrival, Waiting, book_arrived, heartbeat_arrived, watermark_passed
 from flink.rendering import alert_columns
 from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pyflink.common.typeinfo import RowTypeInfo
     from pyflink.datastream import RuntimeContext
@@ -22,16 +21,9 @@ if TYPE_CHECKING:
 HEARTBEAT: Final = "heartbeat"
 
 
-class SymbolState(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept of a symbol between two records, and in checkpoints."""
-
-    alerts: SymbolAlerts = SymbolAlerts()
-    waiting: Waiting = Waiting()
-
-
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(SymbolState)
-_NOTHING: Final = SymbolState()
+_decoder = msgspec.msgpack.Decoder(SymbolAlerts)
+_NOTHING: Final = SymbolAlerts()
 
 
 class Shard:
@@ -41,7 +33,7 @@ class Shard:
         self.kept = kept
         self.symbols = {symbol: _decoder.decode(encoded) for symbol, encoded in kept.items()}
 
-    def put(self, symbol: str, state: SymbolState) -> None:
+    def put(self, symbol: str, state: SymbolAlerts) -> None:
         """Let a symbol stand so from now on."""
         self.symbols[symbol] = state
         self.kept[symbol] = _encoder.encode(state)
@@ -65,33 +57,14 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Take one record of a symbol."""
-        symbol, venue, record_type, offset, heartbeat_before, event_time_ms, untrusted, cause, *values = value
+        symbol, venue, record_type, event_time_ms, untrusted, cause, *values = value
         watched = () if record_type == HEARTBEAT else tuple(values)
         record = AlertRecord(venue, symbol, event_time_ms, watched, untrusted, cause)
-        arrival = Arrival(offset, heartbeat_before, record)
         shard = self._shard(ctx.get_current_key())
-        state = shard.symbols.get(symbol, _NOTHING)
-        if record_type == HEARTBEAT:
-            ctx.timer_service().register_event_time_timer(event_time_ms)
-            yield from self._observe(shard, symbol, *heartbeat_arrived(state.waiting, arrival))
-        else:
-            yield from self._observe(shard, symbol, *book_arrived(state.waiting, arrival))
-
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        """The watermark passed a heartbeat."""
-        shard = self._shard(ctx.get_current_key())
-        for symbol, state in list(shard.symbols.items()):
-            if state.waiting.heartbeats:
-                yield from self._observe(shard, symbol, *watermark_passed(state.waiting, timestamp))
-
-    def _observe(self, shard: Shard, symbol: str, waiting: Waiting, records: Sequence[AlertRecord]) -> Iterator[Row]:
         before = shard.symbols.get(symbol, _NOTHING)
-        standing = before.alerts
-        for record in records:
-            standing, alerts = observe(standing, record, self._rules)
-            for alert in alerts:
-                yield Row("alert", *msgspec.structs.astuple(alert))
-        after = SymbolState(standing, waiting)
+        after, alerts = observe(before, record, self._rules)
+        for alert in alerts:
+            yield Row("alert", *msgspec.structs.astuple(alert))
         if after != before:
             shard.put(symbol, after)
             # Flink encodes it at the end of the bundle, as it stands by then.
@@ -108,8 +81,7 @@ def record_type(rules: AlertRules) -> RowTypeInfo:
     """Return the type of a record of alert_records.sql, in the order in which `process_element` takes it apart."""
     return Types.ROW(
         [
-            *(Types.STRING(), Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG(), Types.LONG()),
-            *(Types.STRING(), Types.STRING()),
+            *(Types.STRING(), Types.STRING(), Types.STRING(), Types.LONG(), Types.STRING(), Types.STRING()),
             *(Types.DOUBLE() for _ in rules.values),
         ]
     )

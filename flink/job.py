@@ -11,12 +11,12 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
 from flink.alert_function import ROW_TYPE, AlertFunction, record_type
-from flink.patterns import VIEWS
-from flink.rendering import alert_columns
+from flink.rendering import TABLES, VIEWS, alert_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from py4j.java_gateway import JavaObject
     from pyflink.common.typeinfo import RowTypeInfo
 
     from flink.rendering import JobSql
@@ -40,6 +40,8 @@ def configuration(
         "execution.buffer-timeout.interval": "20 ms",
         # Operators keep their state when a statement is added after them.
         "table.exec.uid.generation": "ALWAYS",
+        # What several outputs read is planned once, and computed once.
+        "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         "execution.checkpointing.interval": f"{settings.checkpoint_interval_ms} ms",
         "execution.checkpointing.dir": checkpoints,
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
@@ -70,39 +72,71 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     """Put the whole dataflow into `environment`, ready to be executed."""
     tables = StreamTableEnvironment.create(environment)
     statements = sql.statements
-    for table in ("raw", "trades", "metrics", "processed", "alerts"):
+    for table in TABLES:
         tables.execute_sql(statements[table])
-    # Each conversion to a stream is planned by itself and would scan the topic again: everything below starts here.
-    records = tables.to_data_stream(tables.sql_query(statements["records"]))
-    schema = Schema.new_builder().column_by_metadata("record_time", "TIMESTAMP_LTZ(3)", "rowtime", is_virtual=True)
-    tables.create_temporary_view("records", records, schema.watermark("record_time", "SOURCE_WATERMARK()").build())
-    for view in (
-        "measured",
-        "books",
-        "live_books",
-        "window_records",
-        "second_sums",
-        "second_runs",
-        "seconds",
-        "ten_seconds",
-        "minutes",
-        *VIEWS,
-    ):
+    for view in VIEWS:
         tables.execute_sql(statements[view])
-
-    alert_records = tables.to_data_stream(tables.sql_query(statements["alert_records"]))
+    # One INSERT a topic: two into one topic would be two producers, and a symbol's order theirs to break.
+    alert_records, matches = planned_together(
+        environment,
+        tables,
+        inserts=(statements["insert_metrics"], statements["insert_processed"]),
+        queries=(statements["alert_records"], statements["pattern_matches"]),
+    )
     keyed = keyed_by_first_field(alert_records, record_type(sql.rules))
     steps = keyed.process(AlertFunction(sql.rules), ROW_TYPE).uid("alerts").name("alerts")
     alert_schema = Schema.new_builder()
     for column in alert_columns():
         alert_schema.column(column.name, column.sql_type)
     tables.create_temporary_view("alert_steps", steps, alert_schema.build())
-
-    # One INSERT a topic: two into one topic would be two producers, and a symbol's order theirs to break.
+    tables.create_temporary_view("pattern_steps", matches, alert_schema.build())
     outputs = tables.create_statement_set()
-    for insert in ("insert_metrics", "insert_processed", "insert_alerts"):
-        outputs.add_insert_sql(statements[insert])
+    outputs.add_insert_sql(statements["insert_alerts"])
     outputs.attach_as_datastream()
+
+
+def planned_together(
+    environment: StreamExecutionEnvironment,
+    tables: StreamTableEnvironment,
+    *,
+    inserts: tuple[str, ...],
+    queries: tuple[str, ...],
+) -> tuple[DataStream, ...]:
+    """Attach the INSERTs and return the queries as streams of rows, all from one plan that shares what they share.
+
+    Converted one by one (`to_data_stream`), each would be planned by itself, and read and parse the topic again. What
+    the planner is asked for here is what that and `StatementSet.attach_as_datastream` ask it for.
+    """
+    jvm = get_gateway().jvm
+    j_tables = tables._j_tenv  # noqa: SLF001 - PyFlink offers no way to plan both at once
+    operations = jvm.java.util.ArrayList()
+    for insert in inserts:
+        operations.add(j_tables.getParser().parse(insert).get(0))
+    for query in queries:
+        operations.add(_as_stream(j_tables.sqlQuery(query)))
+    planned = list(j_tables.getPlanner().translate(operations))
+    j_environment = environment._j_stream_execution_environment  # noqa: SLF001 - as above
+    for transformation in planned:
+        j_environment.addOperator(transformation)
+    to_stream = jvm.org.apache.flink.streaming.api.datastream.DataStream
+    return tuple(DataStream(to_stream(j_environment, stream)) for stream in planned[len(inserts) :])
+
+
+def _as_stream(j_table: JavaObject) -> JavaObject:
+    """The operation that makes a stream of external rows of a Java table."""
+    jvm = get_gateway().jvm
+    resolved = j_table.getResolvedSchema()
+    schema = jvm.org.apache.flink.table.api.Schema.newBuilder().fromResolvedSchema(resolved).build()
+    catalog = jvm.org.apache.flink.table.catalog
+    sink = catalog.ContextResolvedTable.anonymous(
+        "datastream_sink", catalog.ResolvedCatalogTable(catalog.ExternalCatalogTable(schema), resolved)
+    )
+    return jvm.org.apache.flink.table.operations.ExternalModifyOperation(
+        sink,
+        j_table.getQueryOperation(),
+        jvm.org.apache.flink.table.connector.ChangelogMode.insertOnly(),
+        resolved.toPhysicalRowDataType(),
+    )
 
 
 def keyed_by_first_field(stream: DataStream, record: RowTypeInfo) -> KeyedStream:

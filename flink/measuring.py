@@ -38,6 +38,13 @@ TRUSTED_MS: Final = (
 )
 """How long the symbol was live before a record and within its second, by the state that the record before it told."""
 
+ONCE: Final = "RAND() < 1"
+"""Always true. What may differ from one reading to the next is computed once for all that reads it: without it the
+planner writes the array out again in every metric that takes a level of it."""
+
+FOLLOWS_ON: Final = "record_type = 'book' AND live AND last_book > untrusted_before"
+"""Whether a record is a live book and the symbol was live at the book before and since then."""
+
 _AGGREGATES: Final[dict[Statistic, str]] = {
     "open": "FIRST_VALUE({0})",
     "high": "MAX({0})",
@@ -118,11 +125,13 @@ def quantities(depth: int) -> dict[str, str]:
 
 
 def level_flows(depth: int) -> str:
-    """Return the SQL of the array of each level's order flow imbalance; `last_*` are the arrays of the book before."""
+    """Return the SQL of the array of each level's order flow imbalance.
+
+    `newest_*` are the book's arrays and `last_*` those of the book before.
+    """
+    two_sided = f"{_TWO_SIDED.format('newest_')} AND {_TWO_SIDED.format('last_')}"
     flows = ",\n    ".join(_level_flow(level) for level in _levels(depth))
-    two_sided = f"{_TWO_SIDED.format('')} AND {_TWO_SIDED.format('last_')}"
-    known = f"live AND last_untrusted_before = untrusted_before AND {two_sided}"
-    return f"CASE WHEN {known} THEN ARRAY[\n    {flows}\n  ] END"
+    return f"CASE WHEN {ONCE} AND {FOLLOWS_ON} AND {two_sided} THEN ARRAY[\n    {flows}\n  ] END"
 
 
 def metric_expressions(depth: int) -> dict[str, str]:
@@ -150,13 +159,13 @@ def window_fields(fields: Iterable[str], window_ms: int) -> list[str]:
 
 def _level_flow(level: int) -> str:
     """A level that is not there has quantity 0 at the worst of all prices: it comes and goes as any other."""
-    bid, last_bid = f"COALESCE(bid_price[{level}], 0)", f"COALESCE(last_bid_price[{level}], 0)"
-    ask, last_ask = f"COALESCE(ask_price[{level}], 1E308)", f"COALESCE(last_ask_price[{level}], 1E308)"
+    bid, last_bid = (f"COALESCE({book}_bid_price[{level}], 0)" for book in ("newest", "last"))
+    ask, last_ask = (f"COALESCE({book}_ask_price[{level}], 1E308)" for book in ("newest", "last"))
     return " ".join(
         (
-            f"CASE WHEN {bid} >= {last_bid} THEN COALESCE(bid_qty[{level}], 0) ELSE 0 END",
+            f"CASE WHEN {bid} >= {last_bid} THEN COALESCE(newest_bid_qty[{level}], 0) ELSE 0 END",
             f"- CASE WHEN {bid} <= {last_bid} THEN COALESCE(last_bid_qty[{level}], 0) ELSE 0 END",
-            f"- CASE WHEN {ask} <= {last_ask} THEN COALESCE(ask_qty[{level}], 0) ELSE 0 END",
+            f"- CASE WHEN {ask} <= {last_ask} THEN COALESCE(newest_ask_qty[{level}], 0) ELSE 0 END",
             f"+ CASE WHEN {ask} >= {last_ask} THEN COALESCE(last_ask_qty[{level}], 0) ELSE 0 END",
         )
     )

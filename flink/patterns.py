@@ -74,12 +74,12 @@ MATCH_COLUMNS: Final = (
 
 
 def matches(columns: Iterable[tuple[str, str]]) -> str:
-    """Return the SELECTs that make the patterns' matches rows of the alerts table, each behind a UNION ALL.
+    """Return the SELECTs that make the patterns' matches rows of the alerts table, one UNION ALL.
 
     `columns` are the table's (name, SQL type) in their order. What a match does not tell is NULL.
     """
     declared = tuple(columns)
-    return "\n".join(f"UNION ALL\nSELECT\n  {_row(name, declared)}\nFROM {name}" for name in PATTERNS)
+    return "\nUNION ALL\n".join(f"SELECT\n  {_row(name, declared)}\nFROM {name}" for name in PATTERNS)
 
 
 def _row(pattern: str, columns: tuple[tuple[str, str], ...]) -> str:

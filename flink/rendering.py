@@ -13,6 +13,7 @@ import msgspec
 
 from flink import patterns
 from flink.measuring import (
+    FOLLOWS_ON,
     OF_SECONDS,
     ROLLED_UP,
     SECONDS_HEAD,
@@ -38,9 +39,8 @@ if TYPE_CHECKING:
 
     from orderbook.settings import Settings
 
-STATEMENTS: Final = (
-    "raw",
-    "trades",
+TABLES: Final = ("raw", "trades", "metrics", "processed", "alerts")
+VIEWS: Final = (
     "records",
     "measured",
     "books",
@@ -51,16 +51,18 @@ STATEMENTS: Final = (
     "seconds",
     "ten_seconds",
     "minutes",
-    "alert_records",
-    "metrics",
-    "processed",
-    "alerts",
     *patterns.VIEWS,
+)
+STATEMENTS: Final = (
+    *TABLES,
+    *VIEWS,
     "insert_metrics",
     "insert_processed",
+    "alert_records",
+    "pattern_matches",
     "insert_alerts",
 )
-"""The files of `flink/sql`, in the order in which the job uses them. New INSERTs go last: state keeps its operator."""
+"""The files of `flink/sql`, in the order in which the job uses them. New outputs go last: state keeps its operator."""
 
 ALERT_SHARDS: Final = 16
 """Keys that the alerts' state is kept under: as many writes at most for each bundle of records."""
@@ -144,13 +146,14 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "quantity_columns": _listed(quantity_columns),
         "level_flows": level_flows(depth),
         "metric_expressions": _named(metric_expressions(depth)),
-        "baseline_preceding": str(baseline - 1),
+        "baseline_records": str(baseline),
         "alert_shards": str(ALERT_SHARDS),
         "alert_values": _listed(alert_values(rules, baseline_books=baseline)),
         "metrics_columns": _declared(_columns(Metrics)),
         "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),
         "processed_columns": _declared((*_window_head(), *_statistics())),
         "trusted_ms": TRUSTED_MS,
+        "follows_on": FOLLOWS_ON,
         "live_metric_expressions": _named(live_metric_expressions()),
         "trade_readable": _TRADE_READABLE,
         "no_metrics": _listed("CAST(NULL AS DOUBLE)" for _ in METRICS),
@@ -215,6 +218,9 @@ def _sink_options(settings: Settings) -> str:
         "key.fields": "symbol",
         "value.format": "json",
         "sink.delivery-guarantee": "at-least-once",
+        # At full speed batches of the default 16 KiB are a dozen records, each a way to the broker.
+        "properties.batch.size": "131072",
+        "properties.linger.ms": "5",
     }
     return ",\n  ".join(f"'{name}' = '{value}'" for name, value in options.items())
 

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 DEPTH = 10
-BASELINE_BOOKS = 600
+BASELINE_RECORDS = 600
 AVERAGED = ("imbalance_ratio", "weighted_imbalance", "queue_imbalance", "vtob_ratio", "spread", "spread_bps")
 PRICES = ("mid", "weighted_mid")
 FLOWS = ("ofi", "multi_level_ofi")
@@ -83,12 +83,15 @@ def metrics(books: pl.DataFrame) -> pl.DataFrame:
     """Every metric of each book; `books` in the order of the updates, with at least one level a side.
 
     Where they come in several runs, between which a symbol was not live, a column `run` tells these apart. The arrays
-    of depth and sweep costs are the ingest's; without them what comes from them is null.
+    of depth and sweep costs are the ingest's; without them what comes from them is null. `place` counts the records of
+    the symbol, heartbeats and gaps too, of which the rolling mean takes the last; without it there are only books.
     """
     unmeasured = pl.lit(None, pl.List(pl.Float64))
     books = books.with_columns(unmeasured.alias(name) for name in DEPTH_ARRAYS if name not in books.columns)
     if "run" not in books.columns:
         books = books.with_columns(run=0)
+    if "place" not in books.columns:
+        books = books.with_columns(place=pl.int_range(pl.len()).over("symbol"))
     top = [pl.col(side).list.head(DEPTH) for side in ("bid_qty", "ask_qty")]
     books = books.with_columns(bid_qty=top[0], ask_qty=top[1])
     weights = pl.int_ranges(1, pl.col("bid_qty").list.len() + 1), pl.int_ranges(1, pl.col("ask_qty").list.len() + 1)
@@ -120,10 +123,15 @@ def metrics(books: pl.DataFrame) -> pl.DataFrame:
         **level_flows(),
         **depths(),
     ).with_columns(
-        spread_baseline=pl.col("spread").rolling_mean(BASELINE_BOOKS, min_samples=1).over("symbol"),
+        spread_baseline=rolling_mean("spread", BASELINE_RECORDS),
         ofi=pl.col("flow_1"),
         multi_level_ofi=pl.sum_horizontal(*(f"flow_{level}" for level in range(1, DEPTH + 1)), ignore_nulls=False),
     )
+
+
+def rolling_mean(name: str, records: int) -> pl.Expr:
+    """The mean of what is known of a column among a symbol's last records, of which `place` tells the number."""
+    return pl.col(name).rolling_mean_by("place", window_size=f"{records}i", min_samples=1).over("symbol")
 
 
 def depths() -> dict[str, pl.Expr]:

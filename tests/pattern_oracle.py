@@ -52,7 +52,7 @@ def matches(messages: Iterable[Message], *, depth: int) -> list[Match]:
         *_flip_flop(seen),
         *_vacuum(compared),
         *_shock(compared),
-        *_ignition([book for book in seen if book.mid is not None]),
+        *_ignition(seen),
         *_stuffing(seen),
     ]
     symbol = messages[0].symbol
@@ -238,25 +238,26 @@ class Run:
 def _ignition(books: list[Seen]) -> Iterator[tuple[str, str, int, int, float, float]]:
     """3 bps in 2 s, 0.7 of what was traded to that side, half of it given back within 10 s; no book counts twice.
 
-    A run is told at the book that begins it and at each that takes the price farther, and of all that are given back
-    the first counts.
+    Only books with trades or a new mid are looked at. A run is told at the book that begins it and at each that takes
+    the price farther, and of all that are given back the first counts.
     """
+    steps = _steps(books)
     runs: list[Run | None] = []
     oldest = 0
-    for number, book in enumerate(books):
-        while books[oldest].time_ms < book.time_ms - 2000:
+    for number, (book, _) in enumerate(steps):
+        while steps[oldest][0].time_ms < book.time_ms - 2000:
             oldest += 1
-        runs.append(_run(books[oldest : number + 1]))
+        runs.append(_run(steps[oldest : number + 1]))
     at = 0
-    while at < len(books):
+    while at < len(steps):
         run, last = runs[at], runs[at - 1] if at else None
         at += 1
         if run is None:
             continue
         if last is not None and last.direction == run.direction and run.direction * (run.mid - last.mid) <= 0:
             continue
-        for number in range(at, len(books)):
-            book = books[number]
+        for number in range(at, len(steps)):
+            book, _ = steps[number]
             if book.stretch != run.book.stretch or book.time_ms - run.book.time_ms >= 10_000:
                 break
             if round(run.direction * (run.mid - (book.mid or 0)) / run.moved, 6) >= 0.5:
@@ -266,11 +267,24 @@ def _ignition(books: list[Seen]) -> Iterator[tuple[str, str, int, int, float, fl
                 break
 
 
-def _run(recent: list[Seen]) -> Run | None:
-    first, last = recent[0], recent[-1]
-    before, mid = first.mid or 0, last.mid or 0
+def _steps(books: list[Seen]) -> list[tuple[Seen, float]]:
+    """The books with trades or a new mid, and those that begin a stretch, each with the mid that stood before it."""
+    steps: list[tuple[Seen, float]] = []
+    last: Seen | None = None
+    for book in books:
+        if last is not None and last.stretch != book.stretch:
+            last = None
+        if book.mid is not None and (last is None or book.trades or book.mid != last.mid):
+            steps.append((book, book.mid if last is None or last.mid is None else last.mid))
+        last = book
+    return steps
+
+
+def _run(recent: list[tuple[Seen, float]]) -> Run | None:
+    (first, before), (last, _) = recent[0], recent[-1]
+    mid = last.mid or 0
     moved_bps = 10_000 * abs(mid - before) / before
-    bought, sold = sum(book.bought for book in recent), sum(book.sold for book in recent)
+    bought, sold = sum(book.bought for book, _ in recent), sum(book.sold for book, _ in recent)
     if first.stretch != last.stretch or not bought + sold or moved_bps < 3:
         return None
     direction = 1 if mid > before else -1

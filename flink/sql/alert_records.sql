@@ -3,7 +3,7 @@
 SELECT
   CAST(MOD(ABS(HASH_CODE(symbol)), $alert_shards) AS STRING) AS shard,
   ROW(
-    symbol, venue, record_type, kafka_offset, heartbeat_before, event_time_ms,
+    symbol, venue, record_type, event_time_ms,
     CASE WHEN book_state = 'live' THEN CAST(NULL AS STRING) ELSE COALESCE(reason, cause, book_state) END,
     CASE WHEN book_state = 'live' THEN CAST(NULL AS STRING) ELSE cause END,
     $alert_values

@@ -1,3 +1,4 @@
 INSERT INTO alerts
 SELECT * FROM alert_steps
-$pattern_matches
+UNION ALL
+SELECT * FROM pattern_steps

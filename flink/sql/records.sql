@@ -1,69 +1,81 @@
--- Every readable record of a symbol, one scan for the whole job. A book carries its quantities, all null where a side is
--- empty; a level that is missing counts as 0. The others have none of them: they say the time and the state.
--- `heartbeat_before` is the offset of the symbol's last heartbeat up to the record: the two kinds part ways here, since
--- only books count in the rolling means, and the alerts put them together again with it (flink.ordering).
--- `live` is what a record says of the symbol from its time on. `untrusted_before` is the offset of the last record up to
--- this one that says that it is or was not live, -1 before any: where it is the same for two live books, nothing was
--- lost between them. What flows from one book to the next is computed before the records become a stream, since every
--- reader of that stream would compute it again.
-WITH ordered AS (
-  SELECT *,
-    MAX(CASE WHEN record_type = 'heartbeat' THEN kafka_offset END) OVER arrivals AS heartbeat_before,
+-- Every readable record of a symbol in its order, one scan for the whole job. A book carries its quantities, all null
+-- where a side is empty; a level that is missing counts as 0. The others have none of them: they say the time and the
+-- state. `live` is what a record says of the symbol from its time on. `untrusted_before` is the offset of the last record
+-- up to this one that says that it is or was not live, -1 before any: where it is the same for two live books, nothing
+-- was lost between them. `last_*` is what the symbol's book before said, whatever came in between; `follows_on` whether
+-- a live book follows on that one without a break of trust. A rolling mean is the difference of two sums since the
+-- beginning: an OVER of so many rows would keep each of them whole.
+CREATE TEMPORARY VIEW records AS
+WITH told AS (
+  SELECT
+    `type` AS record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id,
+    `state` AS book_state, cause, reason,
+    CASE WHEN `type` = 'feed_gap' THEN end_event_time_ms IS NOT NULL ELSE `state` = 'live' END AS live,
+    bid_price, bid_qty, ask_price, ask_qty,
+    $quantity_expressions,
+    level_updates, trades, buy_qty, sell_qty,
+    event_time, PROCTIME() AS arrival
+  FROM raw_records
+  WHERE $readable
+), in_order AS (
+  -- The newest book's arrays on each record, so that the book after a heartbeat finds them one record before itself.
+  SELECT
+    record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id, book_state, cause, reason, live,
+    $quantity_columns,
+    level_updates, trades, buy_qty, sell_qty,
+    LAST_VALUE(bid_price) OVER arrivals AS newest_bid_price,
+    LAST_VALUE(bid_qty) OVER arrivals AS newest_bid_qty,
+    LAST_VALUE(ask_price) OVER arrivals AS newest_ask_price,
+    LAST_VALUE(ask_qty) OVER arrivals AS newest_ask_qty,
+    -- What is unknown of a book is -1 here: a null would leave the value of an older one standing.
+    LAST_VALUE(CASE WHEN record_type = 'book' THEN COALESCE(bid_depth, -1) END) OVER arrivals AS newest_bid_depth,
+    LAST_VALUE(CASE WHEN record_type = 'book' THEN COALESCE(ask_depth, -1) END) OVER arrivals AS newest_ask_depth,
+    LAST_VALUE(CASE WHEN record_type = 'book' THEN COALESCE(level_updates, -1) END) OVER arrivals AS newest_level_updates,
+    LAST_VALUE(CASE WHEN record_type = 'book' THEN COALESCE(trades, -1) END) OVER arrivals AS newest_trades,
+    MAX(CASE WHEN record_type = 'book' THEN kafka_offset END) OVER arrivals AS newest_book,
     COALESCE(
       MAX(CASE WHEN record_type = 'feed_gap' OR NOT live THEN kafka_offset END) OVER arrivals, -1
     ) AS untrusted_before,
+    COALESCE(SUM(best_ask - best_bid) OVER arrivals, 0) AS spread_so_far,
+    COALESCE(SUM(bid_depth) OVER arrivals, 0) AS bid_depth_so_far,
+    COALESCE(SUM(ask_depth) OVER arrivals, 0) AS ask_depth_so_far,
+    COUNT(bid_depth) OVER arrivals AS books_so_far,
     LAG(event_time_ms) OVER arrivals AS last_event_time_ms,
-    LAG(live) OVER arrivals AS last_live
-  FROM (
-    SELECT
-      `type` AS record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id,
-      `state` AS book_state, cause, reason,
-      CASE WHEN `type` = 'feed_gap' THEN end_event_time_ms IS NOT NULL ELSE `state` = 'live' END AS live,
-      bid_price, bid_qty, ask_price, ask_qty,
-      $quantity_expressions,
-      level_updates, trades, buy_qty, sell_qty,
-      event_time, PROCTIME() AS arrival
-    FROM raw_records
-    WHERE $readable
-  )
+    LAG(live) OVER arrivals AS last_live,
+    event_time, arrival
+  FROM told
   WINDOW arrivals AS (PARTITION BY symbol ORDER BY arrival)
-), books_in_order AS (
+), after_the_last AS (
   SELECT *,
-    LAG(CASE WHEN live THEN untrusted_before END) OVER arrivals AS last_untrusted_before,
-    LAG(bid_price) OVER arrivals AS last_bid_price,
-    LAG(bid_qty) OVER arrivals AS last_bid_qty,
-    LAG(ask_price) OVER arrivals AS last_ask_price,
-    LAG(ask_qty) OVER arrivals AS last_ask_qty
-  FROM ordered
-  WHERE record_type = 'book'
+    LAG(newest_bid_price) OVER arrivals AS last_bid_price,
+    LAG(newest_bid_qty) OVER arrivals AS last_bid_qty,
+    LAG(newest_ask_price) OVER arrivals AS last_ask_price,
+    LAG(newest_ask_qty) OVER arrivals AS last_ask_qty,
+    NULLIF(LAG(newest_bid_depth) OVER arrivals, -1) AS last_bid_depth,
+    NULLIF(LAG(newest_ask_depth) OVER arrivals, -1) AS last_ask_depth,
+    NULLIF(LAG(newest_level_updates) OVER arrivals, -1) AS last_level_updates,
+    NULLIF(LAG(newest_trades) OVER arrivals, -1) AS last_trades,
+    LAG(newest_book) OVER arrivals AS last_book,
+    spread_so_far - COALESCE(LAG(spread_so_far, $baseline_records) OVER arrivals, 0) AS baseline_spread,
+    bid_depth_so_far - COALESCE(LAG(bid_depth_so_far, $baseline_records) OVER arrivals, 0) AS baseline_bid_depth,
+    ask_depth_so_far - COALESCE(LAG(ask_depth_so_far, $baseline_records) OVER arrivals, 0) AS baseline_ask_depth,
+    books_so_far - COALESCE(LAG(books_so_far, $baseline_records) OVER arrivals, 0) AS baseline_books
+  FROM in_order
   WINDOW arrivals AS (PARTITION BY symbol ORDER BY arrival)
 )
 SELECT
-  record_type, venue, symbol, kafka_offset, heartbeat_before, untrusted_before,
+  record_type, venue, symbol, kafka_offset, untrusted_before,
   event_time_ms, receive_time_ms, update_id, book_state, cause, reason, live,
   $trusted_ms AS trusted_ms,
   $quantity_columns,
   level_updates, trades, buy_qty, sell_qty,
   $level_flows AS level_flows,
-  AVG(best_ask - best_bid) OVER baseline AS spread_baseline,
-  AVG(bid_depth) OVER baseline AS bid_depth_baseline,
-  AVG(ask_depth) OVER baseline AS ask_depth_baseline,
-  COUNT(best_ask - best_bid) OVER baseline AS baseline_books,
-  event_time
-FROM books_in_order
-WINDOW baseline AS (PARTITION BY symbol ORDER BY arrival ROWS BETWEEN $baseline_preceding PRECEDING AND CURRENT ROW)
-UNION ALL
-SELECT
-  record_type, venue, symbol, kafka_offset, heartbeat_before, untrusted_before,
-  event_time_ms, receive_time_ms, update_id, book_state, cause, reason, live,
-  $trusted_ms AS trusted_ms,
-  $quantity_columns,
-  level_updates, trades, buy_qty, sell_qty,
-  CAST(NULL AS ARRAY<DOUBLE>),
-  CAST(NULL AS DOUBLE),
-  CAST(NULL AS DOUBLE),
-  CAST(NULL AS DOUBLE),
-  CAST(NULL AS BIGINT),
-  event_time
-FROM ordered
-WHERE record_type <> 'book'
+  $follows_on AS follows_on,
+  last_bid_depth, last_ask_depth, last_level_updates, last_trades,
+  (last_bid_price[1] + last_ask_price[1]) / 2 AS last_mid,
+  baseline_spread / NULLIF(baseline_books, 0) AS spread_baseline,
+  baseline_bid_depth / NULLIF(baseline_books, 0) AS bid_depth_baseline,
+  baseline_ask_depth / NULLIF(baseline_books, 0) AS ask_depth_baseline,
+  baseline_books,
+  event_time AS record_time
+FROM after_the_last

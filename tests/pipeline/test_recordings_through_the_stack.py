@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,13 +111,19 @@ def run(
 
 
 def _with_depth(books: pl.DataFrame, raw: list[dict[str, Any]]) -> pl.DataFrame:
-    """The books with what the ingest measured of them (tests/unit/orderbook/test_depth_of_books.py judges that)."""
+    """The books with their places among the records, and what the ingest measured of them.
+
+    tests/unit/orderbook/test_depth_of_books.py judges what it measured.
+    """
+    seen: Counter[str] = Counter()
+    rows = []
+    for row in raw:
+        place = seen[row["symbol"]]
+        seen[row["symbol"]] += 1
+        if row["type"] == "book":
+            rows.append({name: row[name] for name in ("symbol", "update_id", *oracle.DEPTH_ARRAYS)} | {"place": place})
     published = pl.DataFrame(
-        [
-            {name: row[name] for name in ("symbol", "update_id", *oracle.DEPTH_ARRAYS)}
-            for row in raw
-            if "bid_qty" in row
-        ],
+        rows,
         schema_overrides=dict.fromkeys(oracle.DEPTH_ARRAYS, pl.List(pl.Float64)),
     )
     return books.join(published, on=["symbol", "update_id"], how="left", maintain_order="left", validate="1:1")

@@ -1,6 +1,7 @@
 -- A run of the price that takers of one side drive, and half of it given back soon after. `direction` is +1 where the
--- last two seconds were such a run upwards, -1 downwards, else 0. A match begins at the first book of a run or at one
--- that takes the price farther. Most books change neither price nor direction: they are left out before the matching.
+-- last two seconds were such a run upwards, -1 downwards, else 0, from the price that stood before the first of the books
+-- with trades or a new price in them; only these are looked at. A match begins at the first book of a run or at one that
+-- takes the price farther. Most books change neither price nor direction: they are left out before the matching.
 -- The sums of quantities are only looked at where there were trades: what is left of a rolling sum when all has rolled
 -- out of it is not exactly 0. Rounded, because half of a move in ticks is a difference of decimal prices.
 CREATE TEMPORARY VIEW momentum_ignition AS
@@ -31,13 +32,13 @@ FROM (
       FROM (
         SELECT
           venue, symbol, kafka_offset, untrusted_before, event_time_ms, mid, record_time,
-          FIRST_VALUE(mid) OVER recent AS mid_before,
+          FIRST_VALUE(CASE WHEN follows_on THEN COALESCE(last_mid, mid) ELSE mid END) OVER recent AS mid_before,
           FIRST_VALUE(kafka_offset) OVER recent AS offset_before,
           SUM(trades) OVER recent AS recent_trades,
           SUM(buy_qty) OVER recent AS bought,
           SUM(sell_qty) OVER recent AS sold
         FROM live_books
-        WHERE mid IS NOT NULL
+        WHERE mid IS NOT NULL AND (trades > 0 OR mid <> COALESCE(last_mid, 0) OR NOT follows_on)
         WINDOW recent AS (
           PARTITION BY symbol ORDER BY record_time
           RANGE BETWEEN INTERVAL '$ignition_run_s' SECOND PRECEDING AND CURRENT ROW

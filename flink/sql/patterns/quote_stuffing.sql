@@ -5,18 +5,13 @@ SELECT
   venue, symbol, CAST(NULL AS STRING) AS side, 'medium' AS severity,
   onset_time_ms, event_time_ms, `value`, peak, CAST($stuffing_level_updates AS DOUBLE) AS threshold
 FROM (
-  SELECT *
-  FROM (
-    SELECT *, LAG(stuffed) OVER (PARTITION BY symbol ORDER BY arrival) AS stuffed_before
-    FROM (
-      SELECT
-        venue, symbol, kafka_offset, untrusted_before, event_time_ms, level_updates,
-        level_updates > $stuffing_level_updates AND trades <= $stuffing_trades AS stuffed,
-        record_time, PROCTIME() AS arrival
-      FROM live_books
-    )
-  )
-  WHERE stuffed OR stuffed_before
+  SELECT
+    venue, symbol, kafka_offset, untrusted_before, event_time_ms, level_updates,
+    level_updates > $stuffing_level_updates AND trades <= $stuffing_trades AS stuffed,
+    record_time
+  FROM live_books
+  WHERE level_updates > $stuffing_level_updates AND trades <= $stuffing_trades
+    OR follows_on AND last_level_updates > $stuffing_level_updates AND last_trades <= $stuffing_trades
 )
 MATCH_RECOGNIZE (
   PARTITION BY symbol

@@ -7,13 +7,7 @@ SELECT
   CAST($shock_spread_multiple AS DOUBLE) AS threshold
 FROM (
   SELECT *
-  FROM (
-    SELECT *,
-      LAG(spread_multiple) OVER of_symbol AS multiple_before,
-      LAG(untrusted_before) OVER of_symbol AS untrusted_before_that
-    FROM (SELECT *, PROCTIME() AS arrival FROM pattern_compared_books)
-    WINDOW of_symbol AS (PARTITION BY symbol ORDER BY arrival)
-  )
+  FROM pattern_compared_books
   WHERE spread_multiple >= $shock_usual_multiple OR multiple_before >= $shock_usual_multiple
 )
 MATCH_RECOGNIZE (
@@ -31,7 +25,7 @@ MATCH_RECOGNIZE (
   PATTERN (S W{$shock_wide_books,} R) WITHIN INTERVAL '$shock_within_s' SECOND
   DEFINE
     S AS S.spread_multiple >= $shock_spread_multiple
-      AND S.multiple_before < $shock_usual_multiple AND S.untrusted_before_that = S.untrusted_before,
+      AND S.multiple_before < $shock_usual_multiple AND S.follows_compared,
     W AS W.spread_multiple >= $shock_usual_multiple AND W.untrusted_before = S.untrusted_before,
     R AS R.spread_multiple < $shock_usual_multiple AND R.untrusted_before = S.untrusted_before
 )

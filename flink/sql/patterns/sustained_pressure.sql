@@ -9,21 +9,25 @@ SELECT
 FROM (
   SELECT *
   FROM (
-    SELECT *,
-      LAG(pressing) OVER of_symbol AS pressing_before,
-      LAG(untrusted_before) OVER of_symbol AS untrusted_before_that
+    SELECT
+      venue, symbol, kafka_offset, untrusted_before, event_time_ms, imbalance_ratio,
+      CASE
+        WHEN imbalance_ratio > $pressure_imbalance THEN 1
+        WHEN imbalance_ratio < -$pressure_imbalance THEN -1
+        ELSE 0
+      END AS pressing,
+      CASE
+        WHEN NOT follows_on THEN CAST(NULL AS INT)
+        WHEN last_imbalance_ratio > $pressure_imbalance THEN 1
+        WHEN last_imbalance_ratio < -$pressure_imbalance THEN -1
+        ELSE 0
+      END AS pressing_before,
+      record_time
     FROM (
-      SELECT
-        venue, symbol, kafka_offset, untrusted_before, event_time_ms, imbalance_ratio,
-        CASE
-          WHEN imbalance_ratio > $pressure_imbalance THEN 1
-          WHEN imbalance_ratio < -$pressure_imbalance THEN -1
-          ELSE 0
-        END AS pressing,
-        record_time, PROCTIME() AS arrival
+      SELECT *,
+        (last_bid_depth - last_ask_depth) / NULLIF(last_bid_depth + last_ask_depth, 0) AS last_imbalance_ratio
       FROM live_books
     )
-    WINDOW of_symbol AS (PARTITION BY symbol ORDER BY arrival)
   )
   WHERE pressing <> 0 OR pressing_before <> 0
 )
@@ -42,10 +46,7 @@ MATCH_RECOGNIZE (
   AFTER MATCH SKIP PAST LAST ROW
   PATTERN (S P*? F) WITHIN INTERVAL '$pressure_within_s' SECOND
   DEFINE
-    S AS S.pressing <> 0
-      AND (
-        S.pressing_before IS NULL OR S.pressing_before <> S.pressing OR S.untrusted_before_that <> S.untrusted_before
-      ),
+    S AS S.pressing <> 0 AND (S.pressing_before IS NULL OR S.pressing_before <> S.pressing),
     P AS P.pressing = S.pressing AND P.untrusted_before = S.untrusted_before
       AND P.event_time_ms - S.event_time_ms < $pressure_hold_ms,
     F AS F.pressing = S.pressing AND F.untrusted_before = S.untrusted_before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,10 +12,11 @@ from orderbook.messages import Book, FeedGap, Heartbeat, Trade
 from tests import oracle
 from tests.component.flink.market import DEPTH, Record
 
-BASELINE_UPDATES = 150
+BASELINE_RECORDS = 150
 WARM_UP = 100
 KEY = ("symbol", "update_id")
 SIDES = ("bid", "ask")
+DEPTHS = tuple(f"{side}_depth" for side in SIDES)
 WINDOWS_MS = (1000, 10_000, 60_000)
 
 
@@ -51,6 +53,7 @@ def metrics(records: list[Record]) -> pl.DataFrame:
             ("bid_price", "bid_qty", "ask_price", "ask_qty", *oracle.DEPTH_ARRAYS), pl.List(pl.Float64)
         ),
     )
+    frame = frame.with_columns(place=pl.Series(_places(records)))
     two_sided = (pl.col("bid_price").list.len() > 0) & (pl.col("ask_price").list.len() > 0)
     weights = pl.lit(pl.Series([[1 / level for level in range(1, DEPTH + 1)]]), dtype=pl.List(pl.Float64))
 
@@ -88,15 +91,25 @@ def metrics(records: list[Record]) -> pl.DataFrame:
     frame = frame.with_columns(pl.when(two_sided).then(value).alias(name) for name, value in oracle.depths().items())
     flows = pl.DataFrame(_flows(records), schema=FLOW_SCHEMA, orient="row")
     frame = frame.join(flows, on=["symbol", "update_id"], how="left", maintain_order="left", validate="1:1")
-    rolling = pl.col("spread").rolling_mean(BASELINE_UPDATES, min_samples=1).over("symbol")
-    counted = pl.col("spread").is_not_null().cast(pl.Int64).rolling_sum(BASELINE_UPDATES, min_samples=1).over("symbol")
-    usual = {
-        f"{side}_depth_baseline": pl.col(f"{side}_depth").rolling_mean(BASELINE_UPDATES, min_samples=1).over("symbol")
-        for side in SIDES
-    }
-    return frame.with_columns(spread_baseline=rolling, baseline_books=counted, **usual).drop(
-        "bid_price", "bid_qty", "ask_price", "ask_qty"
+    usual = {f"{name}_baseline": oracle.rolling_mean(name, BASELINE_RECORDS) for name in ("spread", *DEPTHS)}
+    two_sided_books = pl.col("spread").is_not_null().cast(pl.Int64)
+    counted = two_sided_books.rolling_sum_by("place", window_size=f"{BASELINE_RECORDS}i", min_samples=1).over("symbol")
+    return frame.with_columns(baseline_books=counted, **usual).drop(
+        "bid_price", "bid_qty", "ask_price", "ask_qty", "place"
     )
+
+
+def _places(records: list[Record]) -> list[int]:
+    """Of each book, how many records of its symbol came before it."""
+    seen: Counter[str] = Counter()
+    places = []
+    for record in records:
+        message = record.message
+        if isinstance(message, Book | Heartbeat | FeedGap):
+            if isinstance(message, Book):
+                places.append(seen[message.symbol])
+            seen[message.symbol] += 1
+    return places
 
 
 def _flows(records: list[Record]) -> list[tuple[str, int, list[float], float, float]]:

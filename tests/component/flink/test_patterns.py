@@ -231,6 +231,6 @@ def test_the_recordings_hold_the_matches_that_the_sketches_say(kafka_server: Emb
         "flip_flop": (11, 5, 10),
         "liquidity_vacuum": (1, 0, 2),
         "spread_shock": (2, 0, 4),
-        "momentum_ignition": (16, 29, 12),
+        "momentum_ignition": (19, 31, 12),
         "quote_stuffing": (0, 0, 0),
     }

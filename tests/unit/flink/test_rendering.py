@@ -96,7 +96,7 @@ def test_longer_windows_take_every_sum_from_the_shorter() -> None:
 
 @pytest.mark.parametrize("depth", [1, 3, 20])
 def test_sums_read_exactly_the_levels_asked_for(depth: int) -> None:
-    records = render(settings(calculate_depth=depth)).statements["records"].partition("books_in_order AS")[0]
+    records = render(settings(calculate_depth=depth)).statements["records"].partition("in_order AS")[0]
     levels = [int(level) for level in re.findall(r"COALESCE\(ask_qty\[(\d+)\], 0\)(?! /)", records)]
     assert levels == list(range(1, depth + 1))
     weighted = re.findall(r"COALESCE\(bid_qty\[(\d+)\], 0\) / (\d+)", records)
@@ -106,7 +106,7 @@ def test_sums_read_exactly_the_levels_asked_for(depth: int) -> None:
 @pytest.mark.parametrize("depth", [1, 3, 20])
 def test_each_level_has_its_flow(depth: int) -> None:
     flows = render(settings(calculate_depth=depth)).statements["records"].partition("ARRAY[")[2].partition("\n  ]")[0]
-    levels = [re.findall(r"\b(?:last_)?(?:bid|ask)_(?:price|qty)\[(\d+)\]", flow) for flow in flows.split(",\n")]
+    levels = [re.findall(r"\b(?:last|newest)_(?:bid|ask)_(?:price|qty)\[(\d+)\]", flow) for flow in flows.split(",\n")]
     # Four comparisons of two prices, and a quantity each.
     assert levels == [[str(level)] * 12 for level in range(1, depth + 1)]
 
@@ -124,7 +124,7 @@ def test_settings_arrive_where_they_are_meant() -> None:
     assert "idle" not in re.sub(r"--.*", "", rendered["raw"])
     assert "'topic' = 'desk.raw'" in rendered["raw"]
     assert "'scan.startup.mode' = 'earliest-offset'" in rendered["raw"]
-    assert "ROWS BETWEEN 39 PRECEDING AND CURRENT ROW" in rendered["records"]
+    assert rendered["records"].count(", 40) OVER arrivals") == 4
     # A baseline shorter than the warm-up is warm when it is full.
     assert rendered["alert_records"].count("baseline_books >= 40") == 2
     assert "'topic' = 'desk.trades'" in rendered["trades"]

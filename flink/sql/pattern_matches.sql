@@ -1,0 +1,2 @@
+-- Every pattern's matches as rows of the alerts table.
+$pattern_matches
