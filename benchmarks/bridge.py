@@ -88,7 +88,8 @@ class Market:
     def __init__(self, settings: Settings, symbols: int) -> None:
         self._topics = Topics(settings.topic_prefix)
         self._partitions = settings.topic_partitions
-        self._producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 0})
+        properties = {"linger.ms": 2, "compression.type": "lz4"}  # as the product's producer
+        self._producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, **properties})
         self._symbols = [f"{settings.topic_prefix}{number}".upper() for number in range(symbols)]
         self._books_sent = 0
         self.watched = frozenset(self._symbols[:WATCHED])

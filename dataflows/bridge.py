@@ -52,7 +52,6 @@ from runtime.readiness import announce_ready
 from sinks.redis import LiveMessage, Positioned, RedisSink, Retention
 from sinks.timescale import ALERTS, WINDOWS, Session, Table, TimescaleSink, check_storable
 
-POLL_INTERVAL: Final = timedelta(milliseconds=50)
 FULL_BATCH: Final = 1000
 TOPICS_WITHIN_S: Final = 60.0
 UNKNOWN_VENUE: Final = "unknown"
@@ -60,6 +59,10 @@ log = get_logger("bridge")
 
 Way: TypeAlias = Literal["database", "redis"]
 WAYS: Final[tuple[Way, ...]] = ("database", "redis")
+POLL_INTERVALS: Final[Mapping[Way, timedelta]] = {
+    "database": timedelta(milliseconds=50),
+    "redis": timedelta(milliseconds=10),
+}
 
 M = TypeVar("M", Window, Alert)
 T = TypeVar("T")
@@ -177,7 +180,9 @@ class Bridge:
             group=group(self._settings, way),
             batch_size=FULL_BATCH,
         )
-        paced = PacedSource(source, interval=POLL_INTERVAL, full_batch=FULL_BATCH, polled=lambda: self._has_polled(way))
+        paced = PacedSource(
+            source, interval=POLL_INTERVALS[way], full_batch=FULL_BATCH, polled=lambda: self._has_polled(way)
+        )
         return EndingSource(paced, self._ending)
 
     def _to_dead_letter(self, step_id: str, letters: Stream[OutRecord]) -> None:
