@@ -12,10 +12,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Stream
+from bytewax.inputs import FixedPartitionedSource
 from psycopg import Connection
 from tenacity import (
     RetryCallState,
@@ -31,6 +32,7 @@ from connectors.kafka.log_ends import log_ends
 from connectors.kafka.sink import KafkaRecordSink, OutRecord
 from connectors.kafka.source import Record, TopicSource
 from dataflows.ending import EndingSource
+from dataflows.joined import JoinedSource
 from dataflows.pacing import PacedSource
 from orderbook.errors import ServiceUnavailable, UnreadableMessage
 from orderbook.messages import (
@@ -50,11 +52,17 @@ from runtime.readiness import announce_ready
 from sinks.redis import LiveMessage, Positioned, RedisSink, Retention
 from sinks.timescale import ALERTS, WINDOWS, Session, Table, TimescaleSink, check_storable
 
-POLL_INTERVAL: Final = timedelta(milliseconds=50)
 FULL_BATCH: Final = 1000
 TOPICS_WITHIN_S: Final = 60.0
 UNKNOWN_VENUE: Final = "unknown"
 log = get_logger("bridge")
+
+Way: TypeAlias = Literal["database", "redis"]
+WAYS: Final[tuple[Way, ...]] = ("database", "redis")
+POLL_INTERVALS: Final[Mapping[Way, timedelta]] = {
+    "database": timedelta(milliseconds=50),
+    "redis": timedelta(milliseconds=10),
+}
 
 M = TypeVar("M", Window, Alert)
 T = TypeVar("T")
@@ -68,15 +76,15 @@ def flow() -> Dataflow:
 class Bridge:
     """Both ways of the bridge. The process is ready when both have polled once; setting `ending` ends their flows.
 
-    Building a way waits for its servers, and raises ServiceUnavailable when topics or tables are missing. The step ids
-    name the steps in Bytewax's recovery store: they never change.
+    Building a way waits for its servers, and raises ServiceUnavailable when topics or tables are missing. Each flow has
+    one input (`dataflows.joined`). The step ids name the steps in Bytewax's recovery store: they never change.
     """
 
     def __init__(self, settings: Settings, ending: threading.Event) -> None:
         self._settings = settings
         self._topics = Topics(settings.topic_prefix)
         self._ending = ending
-        self._not_yet_polled = {"database", "redis"}
+        self._not_yet_polled: set[Way] = set(WAYS)
 
     def ways(self) -> Mapping[str, Callable[[], Dataflow]]:
         """The two ways, each a flow of its own."""
@@ -85,34 +93,37 @@ class Bridge:
     def whole(self) -> Dataflow:
         """Both ways in one flow."""
         bridge = Dataflow("bridge")
-        self._to_database(bridge)
-        self._to_redis(bridge)
+        sources: dict[str, FixedPartitionedSource[Record, int]] = {way: self._source(way) for way in WAYS}
+        ways = op.branch("way", op.input("records", bridge, JoinedSource(sources)), _for_database)
+        self._to_database(op.map("database_records", ways.trues, _record))
+        self._to_redis(op.map("redis_records", ways.falses, _record))
         return bridge
 
     def _database_flow(self) -> Dataflow:
         bridge = Dataflow("bridge_database")
-        self._to_database(bridge)
+        self._to_database(op.input("database_records", bridge, self._source("database")))
         return bridge
 
     def _redis_flow(self) -> Dataflow:
         bridge = Dataflow("bridge_redis")
-        self._to_redis(bridge)
+        self._to_redis(op.input("redis_records", bridge, self._source("redis")))
         return bridge
 
-    def _to_database(self, bridge: Dataflow) -> None:
-        topics = self._topics
-        self._topic_ends((topics.processed, topics.alerts))
+    def _to_database(self, records: Stream[Record]) -> None:
+        self._topic_ends(self._topics_of("database"))
         session = Session(self._settings.database_conninfo, application_name="orderbook-bridge", ending=self._ending)
         session.transaction(_check_tables)
         session.close()
-        bad_windows = self._table_way("windows", bridge, topics.processed, decode_window, WINDOWS)
-        bad_alerts = self._table_way("alerts", bridge, topics.alerts, decode_alert, ALERTS)
+        processed = self._topics.processed
+        by_topic = op.branch("database_topic", records, lambda record: record.topic == processed)
+        bad_windows = self._table_way("windows", by_topic.trues, decode_window, WINDOWS)
+        bad_alerts = self._table_way("alerts", by_topic.falses, decode_alert, ALERTS)
         self._to_dead_letter("database_dead_letter", op.merge("database_unreadable", bad_windows, bad_alerts))
 
     def _table_way(
-        self, name: str, bridge: Dataflow, topic: str, decode: Callable[[bytes], M], table: Table[M]
+        self, name: str, records: Stream[Record], decode: Callable[[bytes], M], table: Table[M]
     ) -> Stream[OutRecord]:
-        """Wire one topic to its table and return the stream of what could not be read."""
+        """Wire one topic's records to their table and return the stream of what could not be read."""
 
         def read(record: Record) -> M | OutRecord:
             try:
@@ -122,21 +133,20 @@ class Bridge:
                 return self._dead_letter(record, unreadable)
             return message
 
-        records = op.input(f"database_{name}", bridge, self._records("database", (topic,)))
         outcomes = op.map(f"database_decode_{name}", records, read)
         messages = op.filter_map(f"database_read_{name}", outcomes, _unless_dead_letter)
         sink = TimescaleSink(self._settings.database_conninfo, table, ending=self._ending)
         op.output(f"database_store_{name}", messages, sink)
         return op.filter_map(f"database_unreadable_{name}", outcomes, _if_dead_letter)
 
-    def _to_redis(self, bridge: Dataflow) -> None:
+    def _to_redis(self, records: Stream[Record]) -> None:
         settings, topics = self._settings, self._topics
         decoders: Mapping[str, Callable[[bytes], LiveMessage]] = {
             topics.metrics: decode_metrics,
             topics.raw: decode_raw,
             topics.alerts: decode_alert,
         }
-        ends = self._topic_ends(tuple(decoders))
+        ends = self._topic_ends(self._topics_of("redis"))
         sink = RedisSink(
             settings.redis_host,
             settings.redis_port,
@@ -154,20 +164,25 @@ class Bridge:
                 return None if record.topic == topics.alerts else self._dead_letter(record, unreadable)
             return Positioned(f"{record.topic}/{record.partition}", record.offset, message, payload)
 
-        records = op.input("redis_records", bridge, self._records("redis", tuple(decoders)))
         outcomes: Stream[Positioned | OutRecord] = op.filter_map("redis_decode", records, read)
         messages: Stream[Positioned] = op.filter_map("redis_read", outcomes, _unless_dead_letter)
         op.output("redis_store", messages, sink)
         self._to_dead_letter("redis_dead_letter", op.filter_map("redis_unreadable", outcomes, _if_dead_letter))
 
-    def _records(self, way: str, topics: Sequence[str]) -> EndingSource[Record, int]:
+    def _topics_of(self, way: Way) -> tuple[str, ...]:
+        topics = self._topics
+        return (topics.processed, topics.alerts) if way == "database" else (topics.metrics, topics.raw, topics.alerts)
+
+    def _source(self, way: Way) -> EndingSource[Record, int]:
         source = TopicSource(
             self._settings.kafka_bootstrap_servers,
-            topics,
+            self._topics_of(way),
             group=group(self._settings, way),
             batch_size=FULL_BATCH,
         )
-        paced = PacedSource(source, interval=POLL_INTERVAL, full_batch=FULL_BATCH, polled=lambda: self._has_polled(way))
+        paced = PacedSource(
+            source, interval=POLL_INTERVALS[way], full_batch=FULL_BATCH, polled=lambda: self._has_polled(way)
+        )
         return EndingSource(paced, self._ending)
 
     def _to_dead_letter(self, step_id: str, letters: Stream[OutRecord]) -> None:
@@ -197,7 +212,7 @@ class Bridge:
         )
         return retrying(log_ends, self._settings.kafka_bootstrap_servers, topics)
 
-    def _has_polled(self, way: str) -> None:
+    def _has_polled(self, way: Way) -> None:
         if way in self._not_yet_polled:
             self._not_yet_polled.discard(way)
             log.info("way_open", way=way)
@@ -221,6 +236,14 @@ def _check_tables(connection: Connection) -> None:
         found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
         if found is None or found[0] is None:
             raise ServiceUnavailable(f"the database has no table {table} yet: run `python -m migrations up`")
+
+
+def _for_database(item: tuple[str, Record]) -> bool:
+    return item[0] == "database"
+
+
+def _record(item: tuple[str, Record]) -> Record:
+    return item[1]
 
 
 def _if_dead_letter(outcome: object) -> OutRecord | None:

@@ -63,7 +63,6 @@ class TopicSource(FixedPartitionedSource[Record, int]):
             "enable.auto.commit": False,
             "enable.partition.eof": False,
             "auto.offset.reset": "earliest",  # of a topic made anew, whose end is before the committed offset
-            "fetch.wait.max.ms": 20,
             "queued.max.messages.kbytes": 16_384,
             "log_level": 3,
             **(properties or {}),

@@ -22,7 +22,7 @@ from confluent_kafka import Consumer, TopicPartition
 from connectors.kafka.log_ends import log_ends
 from connectors.kafka.sink import CheckedProducer, OutRecord
 from connectors.kafka.topics import create_topics
-from dataflows.bridge import group
+from dataflows.bridge import Bridge, group
 from local_stack.kafka import EmbeddedKafka
 from local_stack.process import end_with_parent
 from local_stack.valkey import EmbeddedValkey
@@ -200,6 +200,22 @@ def pipeline(
 def recent(live: redis.Redis, symbol: str) -> list[int]:
     rows: Any = live.xrange(keys.recent(symbol))
     return [msgspec.json.decode(row["metrics"])["update_id"] for _id, row in rows]
+
+
+@pytest.mark.parametrize("runs", ["database", "redis", "whole"])
+def test_a_flow_has_one_input_so_that_none_waits_for_another_one_s_epoch(pipeline: Pipeline, runs: str) -> None:
+    settings = pipeline.settings.model_copy(update={"database_name": pipeline.database.name})
+    bridge = Bridge(settings, threading.Event())
+    flow = {**bridge.ways(), "whole": bridge.whole}[runs]()
+    inputs = [step.step_id for step in flow.substeps if type(step).__name__ == "input"]
+    assert (
+        inputs
+        == {
+            "database": ["bridge_database.database_records"],
+            "redis": ["bridge_redis.redis_records"],
+            "whole": ["bridge.records"],
+        }[runs]
+    )
 
 
 def test_from_the_topics_to_both_stores(pipeline: Pipeline, live: redis.Redis) -> None:
