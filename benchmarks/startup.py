@@ -3,6 +3,7 @@
 `python -m benchmarks.startup [--symbol BTCUSDT] [--steady-s 60] [--cold]` in the repository. The stack gets a state
 folder and ports of its own and FEED=simulator, unless FEED is set. Warm, the default, means that jars are there and
 that every server's files were made by a run before, which is not measured; `--cold` starts with nothing but the jars.
+Where PYTHONDONTWRITEBYTECODE is set, each process compiles anew what no run before has cached; the first line tells.
 """
 
 from __future__ import annotations
@@ -134,7 +135,8 @@ def show(environment: dict[str, str], run: psutil.Process, *, live_s: float, up_
     table.add_section()
     table.add_row("everything", *(f"{size / MIB:.0f}" for size in memory(run)))
     console = Console()
-    console.print(f"{start} start, feed {status['feed']}, {os.cpu_count()} cores")
+    bytecode = "off" if environment.get("PYTHONDONTWRITEBYTECODE") else "on"
+    console.print(f"{start} start, feed {status['feed']}, {os.cpu_count()} cores, Python's bytecode cache {bytecode}")
     console.print(f"command to first live number  {live_s:.1f} s")
     console.print(f"command to everything ready   {up_s:.1f} s")
     console.print(table)

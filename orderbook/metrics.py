@@ -64,58 +64,86 @@ NO_BOOK_BEFORE: Final = (
 BEYOND_COVERAGE: Final = "what is verified of the side ends before {} does, or nobody measured it"
 
 
-def _depth_within(side: Literal["bid", "ask"], bps: int) -> Metric:
-    condition = f"price ≥ M (1 - {bps}/10^4)" if side == "bid" else f"price ≤ M (1 + {bps}/10^4)"
+def _of_whole_book(
+    array: str,
+    place: int,
+    *,
+    name: str,
+    label: str,
+    definition: str,
+    unit: str,
+    reach: str,
+    statistics: tuple[Statistic, ...],
+) -> Metric:
+    """A metric that the ingest measures: the element of an array of `Book` at `place`, from 1.
+
+    `reach` says how far the side must be verified for it.
+    """
     return Metric(
-        name=f"{side}_depth_{bps}bps",
-        label=f"{'Bids' if side == 'bid' else 'Asks'} within {bps} bps",
-        definition=f"the quantity of all {side}s with {condition}",
-        unit="base currency",
+        name=name,
+        label=label,
+        definition=definition,
+        unit=unit,
         low=0,
         high=None,
-        undefined=BEYOND_COVERAGE.format("the band"),
+        undefined=BEYOND_COVERAGE.format(reach),
         source="common",
-        sql=f"{side}_depth_within_{bps}bps",
-        statistics=SUPPLY,
+        sql=_ingested_column(array, place),
+        statistics=statistics,
     )
 
 
-def _sweep_cost(aggressor: Literal["buy", "sell"], notional: float) -> Metric:
-    side, distance = ("asks", "P - M") if aggressor == "buy" else ("bids", "M - P")
-    return Metric(
-        name=f"{aggressor}_cost_{notional / 1000:.0f}k_bps",
-        label=f"Cost to {aggressor} {notional:,.0f}",
-        definition=f"10^4 ({distance}) / M, P the average price of {notional:,.0f} from the {side}",
-        unit="bps",
-        low=0,
-        high=None,
-        undefined=BEYOND_COVERAGE.format("what the notional takes"),
-        source="common",
-        sql=f"{aggressor}_sweep_{notional / 1000:.0f}k",
-        statistics=COST,
-    )
+def _ingested_column(array: str, place: int) -> str:
+    return f"{array}_{place}"
 
 
 DEPTH_METRICS: Final[tuple[Metric, ...]] = (
-    *(_depth_within("bid", bps) for bps in DEPTH_BANDS_BPS),
-    *(_depth_within("ask", bps) for bps in DEPTH_BANDS_BPS),
-    *(_sweep_cost("buy", notional) for notional in SWEEP_NOTIONALS),
-    *(_sweep_cost("sell", notional) for notional in SWEEP_NOTIONALS),
+    *(
+        _of_whole_book(
+            array,
+            place,
+            name=f"{side}_depth_{bps}bps",
+            label=f"{label} within {bps} bps",
+            definition=f"the quantity of all {side}s with price {bound} {bps}/10^4)",
+            unit="base currency",
+            reach="the band",
+            statistics=SUPPLY,
+        )
+        for array, side, label, bound in (
+            ("bid_depth_within", "bid", "Bids", "≥ M (1 -"),
+            ("ask_depth_within", "ask", "Asks", "≤ M (1 +"),
+        )
+        for place, bps in enumerate(DEPTH_BANDS_BPS, start=1)
+    ),
+    *(
+        _of_whole_book(
+            array,
+            place,
+            name=f"{aggressor}_cost_{notional / 1000:.0f}k_bps",
+            label=f"Cost to {aggressor} {notional:,.0f}",
+            definition=f"10^4 ({distance}) / M, P the average price of {notional:,.0f} from the {side}",
+            unit="bps",
+            reach="what the notional takes",
+            statistics=COST,
+        )
+        for array, aggressor, side, distance in (
+            ("buy_sweep_bps", "buy", "asks", "P - M"),
+            ("sell_sweep_bps", "sell", "bids", "M - P"),
+        )
+        for place, notional in enumerate(SWEEP_NOTIONALS, start=1)
+    ),
 )
 """What comes from all levels of the local book."""
 
 INGESTED: Final[dict[str, str]] = {
-    metric.sql: expression
-    for metric, expression in zip(
-        DEPTH_METRICS,
-        (
-            *(f"bid_depth_within[{place}]" for place, _ in enumerate(DEPTH_BANDS_BPS, start=1)),
-            *(f"ask_depth_within[{place}]" for place, _ in enumerate(DEPTH_BANDS_BPS, start=1)),
-            *(f"buy_sweep_bps[{place}]" for place, _ in enumerate(SWEEP_NOTIONALS, start=1)),
-            *(f"sell_sweep_bps[{place}]" for place, _ in enumerate(SWEEP_NOTIONALS, start=1)),
-        ),
-        strict=True,
+    _ingested_column(array, place): f"{array}[{place}]"
+    for array, length in (
+        ("bid_depth_within", len(DEPTH_BANDS_BPS)),
+        ("ask_depth_within", len(DEPTH_BANDS_BPS)),
+        ("buy_sweep_bps", len(SWEEP_NOTIONALS)),
+        ("sell_sweep_bps", len(SWEEP_NOTIONALS)),
     )
+    for place in range(1, length + 1)
 }
 """The column that each of DEPTH_METRICS reads, with its SQL over the arrays of a `Book`."""
 

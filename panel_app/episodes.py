@@ -97,8 +97,8 @@ class Episode:
         if self.rule in {FEED_GAP, FEED_STALE, ORACLE_MISMATCH}:
             return f"{self.peak:.0f} s without a book to believe"
         if self.rule in {EXTREME_IMBALANCE, IMBALANCE_FLIP} and self.side is not None:
-            return f"{50 * (1 + self.peak):.0f} % of depth on the {self.side} ({self.peak:.2f})"
-        return f"peak {self.peak:.2f}"
+            return f"{50 * (1 + self.peak):.0f} % of depth on the {self.side} ({self.peak:z.2f})"
+        return f"peak {self.peak:z.2f}"
 
 
 def episode_of(alert: Alert) -> Episode:

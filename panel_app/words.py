@@ -1,4 +1,7 @@
-"""How numbers, times and records are said to a person: pure functions from values to text."""
+"""How numbers, times and records are said to a person: pure functions from values to text.
+
+What is rounded to zero is said without a minus (the format option `z`): -0.00 would tell a direction that is not shown.
+"""
 
 from __future__ import annotations
 
@@ -29,26 +32,26 @@ def price(value: float | None, like: float | None = None) -> str:
     """
     if value is None:
         return NOTHING
-    return f"{value:,.{_decimals(like or value, LEAST_PRICE_DECIMALS)}f}"
+    return f"{value:z,.{_decimals(like or value, LEAST_PRICE_DECIMALS)}f}"
 
 
 def quantity(value: float | None) -> str:
     """A quantity in base currency with five significant digits, whole from 10,000 on."""
     if value is None:
         return NOTHING
-    return f"{value:,.{_decimals(value, 0)}f}"
+    return f"{value:z,.{_decimals(value, 0)}f}"
 
 
 def bps(value: float | None) -> str:
     """A number of basis points: two decimals, three below one."""
     if value is None:
         return NOTHING
-    return f"{value:,.3f}" if abs(value) < 1 else f"{value:,.2f}"
+    return f"{value:z,.3f}" if abs(value) < 1 else f"{value:z,.2f}"
 
 
 def ratio(value: float | None) -> str:
-    """A signed ratio in -1..1 with two decimals; the sign always stands."""
-    return NOTHING if value is None else f"{value:+.2f}"
+    """A signed ratio in -1..1 with two decimals; the sign always stands, a plus before zero."""
+    return NOTHING if value is None else f"{value:+z.2f}"
 
 
 def duration(milliseconds: int) -> str:

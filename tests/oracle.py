@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,10 @@ SUPPLIES = tuple(f"{side}_depth_{bps}bps" for side in ("bid", "ask") for bps in 
 COSTS = tuple(f"{aggressor}_cost_{notional}_bps" for aggressor in ("buy", "sell") for notional in ("10k", "100k"))
 DEPTH_ARRAYS = ("bid_depth_within", "ask_depth_within", "buy_sweep_bps", "sell_sweep_bps")
 METRICS = (*AVERAGED, *PRICES, *FLOWS, *SUPPLIES, *COSTS)
+WINDOW_DEPTHS = [*(f"{name}_low" for name in SUPPLIES), *(f"{name}_high" for name in COSTS)]
+"""The statistics of depth and sweeps that are null in a window whose books nobody measured."""
 WINDOW_NUMBERS = [
-    *(f"{name}_low" for name in SUPPLIES),
-    *(f"{name}_high" for name in COSTS),
+    *WINDOW_DEPTHS,
     *(f"{name}_{statistic}" for name in (*SUPPLIES, *COSTS) for statistic in ("sum", "count")),
     *(f"{name}_{statistic}" for name in (*AVERAGED, *PRICES) for statistic in ("open", "high", "low", "close")),
     *(f"{name}_{statistic}" for name in (*AVERAGED, *FLOWS) for statistic in ("sum", "count")),
@@ -291,6 +292,12 @@ def trusted_ms(states: Iterable[tuple[int, bool]], window_ms: int) -> dict[int, 
             trusted[start] = trusted.get(start, 0) + live
         last = told[-1]
     return trusted
+
+
+def assert_measured(rows: pl.DataFrame, columns: Sequence[str]) -> None:
+    """Some row of each column holds a number: a comparison of nothing but nulls would show nothing."""
+    unmeasured = [name for name in columns if rows[name].null_count() == rows.height]
+    assert not unmeasured, f"null in every row: {unmeasured}"
 
 
 def assert_equal(ours: pl.DataFrame, theirs: pl.DataFrame, *, exact: list[str], close: list[str]) -> None:

@@ -16,6 +16,7 @@ import redis
 
 from orderbook import keys
 from orderbook.messages import Alert, Book, BookState, Heartbeat, Metrics, encode
+from tests.records import new_book, new_heartbeat, new_metrics
 
 LEVELS: Final = 20
 DEPTH: Final = 10
@@ -58,18 +59,9 @@ class Market:
         bid = round(self._mid / self._tick) * self._tick
         ask = bid + self._tick * self.spread_ticks
         time_ms = now_ms() - self.clock_offset_ms
-        self._newest_book = Book(
-            venue=self.venue,
-            symbol=self.symbol,
-            event_time_ms=time_ms,
-            receive_time_ms=time_ms,
-            update_id=self.update_id,
-            bid_price=[round(bid - level * self._tick, 6) for level in range(LEVELS)],
-            bid_qty=[self._quantity(1 + self._imbalance) for _ in range(LEVELS)],
-            ask_price=[round(ask + level * self._tick, 6) for level in range(LEVELS)],
-            ask_qty=[self._quantity(1 - self._imbalance) for _ in range(LEVELS)],
-            state="live",
-        )
+        bids = [(round(bid - level * self._tick, 6), self._quantity(1 + self._imbalance)) for level in range(LEVELS)]
+        asks = [(round(ask + level * self._tick, 6), self._quantity(1 - self._imbalance)) for level in range(LEVELS)]
+        self._newest_book = new_book(self.symbol, time_ms, self.update_id, bids, asks, venue=self.venue)
         return self._newest_book
 
     def metrics(self, book: Book) -> Metrics:
@@ -79,13 +71,11 @@ class Market:
         self._spreads = [*self._spreads[-599:], ask - bid]
         weighted_bid = sum(quantity / (level + 1) for level, quantity in enumerate(bids))
         weighted_ask = sum(quantity / (level + 1) for level, quantity in enumerate(asks))
-        return Metrics(
+        return new_metrics(
+            book.symbol,
+            book.event_time_ms,
+            book.update_id,
             venue=book.venue,
-            symbol=book.symbol,
-            event_time_ms=book.event_time_ms,
-            receive_time_ms=book.receive_time_ms,
-            update_id=book.update_id,
-            state="live",
             best_bid=bid,
             best_bid_qty=bids[0],
             best_ask=ask,
@@ -105,11 +95,10 @@ class Market:
 
     def heartbeat(self) -> Heartbeat:
         time_ms = now_ms() - self.clock_offset_ms
-        return Heartbeat(
+        return new_heartbeat(
+            self.symbol,
+            time_ms,
             venue=self.venue,
-            symbol=self.symbol,
-            event_time_ms=time_ms,
-            receive_time_ms=time_ms,
             update_id=self.update_id,
             state=self.state,
             reason=self.reason,

@@ -181,6 +181,7 @@ def test_every_metric_of_every_update_equals_an_independent_computation(run: Run
         "spread_baseline",
     ]
     oracle.assert_equal(ours, theirs, exact=["symbol", "update_id", "event_time_ms"], close=assert_columns)
+    oracle.assert_measured(ours, [*oracle.SUPPLIES, *oracle.COSTS])
     assert ours["state"].unique().to_list() == ["live"]
 
 
@@ -192,6 +193,7 @@ def test_every_window_equals_an_independent_computation(run: Run) -> None:
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
         close=oracle.WINDOW_NUMBERS,
     )
+    oracle.assert_measured(ours, oracle.WINDOW_DEPTHS)
     assert (ours["window_end_ms"] - ours["window_start_ms"]).unique().to_list() == [1000]
 
 
@@ -208,6 +210,7 @@ def test_the_longer_windows_equal_an_independent_computation(run: Run, window_ms
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
         close=oracle.WINDOW_NUMBERS,
     )
+    oracle.assert_measured(ours, oracle.WINDOW_DEPTHS)
     assert closed.height >= theirs.height - 2
 
 
@@ -274,6 +277,7 @@ def test_the_database_holds_every_window_exactly_once(run: Run) -> None:
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
         close=oracle.WINDOW_NUMBERS,
     )
+    oracle.assert_measured(stored, oracle.WINDOW_DEPTHS)
 
 
 def test_redis_holds_the_newest_of_each_symbol(run: Run) -> None:

@@ -92,6 +92,7 @@ def test_each_comes_back_by_itself_and_the_store_holds_every_window_exactly_once
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
         close=oracle.WINDOW_NUMBERS,
     )
+    oracle.assert_measured(stored, oracle.WINDOW_DEPTHS)
     assert expected["symbol"].n_unique() == len(stack.settings.symbols)
     letters = TopicReader(stack.settings.kafka_bootstrap_servers, Topics(stack.settings.topic_prefix).dead_letter)
     assert letters.read_all() == []

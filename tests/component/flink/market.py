@@ -9,6 +9,7 @@ from typing import Literal
 
 from orderbook.messages import Book, BookState, FeedGap, GapCause, Heartbeat, RawMessage, Trade, encode
 from orderbook.topics import partition_of, uncovered_partitions
+from tests.records import new_book, new_heartbeat
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 QUIET = "ADAUSDT"
@@ -46,16 +47,13 @@ def book(
     """
     known = update_id % 3 > 0
     bid, ask = sum(bids, 0.0), sum(asks, 0.0)
-    return Book(
-        venue="simulator",
-        symbol=symbol,
-        event_time_ms=time_ms,
-        receive_time_ms=time_ms + 3,
-        update_id=update_id,
-        bid_price=[round(100 - 0.01 * level, 2) for level in range(len(bids))],
-        bid_qty=bids,
-        ask_price=[round(100 + 0.01 * (spread + level), 2) for level in range(len(asks))],
-        ask_qty=asks,
+    return new_book(
+        symbol,
+        time_ms,
+        update_id,
+        [(round(100 - 0.01 * level, 2), quantity) for level, quantity in enumerate(bids)],
+        [(round(100 + 0.01 * (spread + level), 2), quantity) for level, quantity in enumerate(asks)],
+        lag_ms=3,
         bid_depth_within=[bid, 2.5 * bid, 4 * bid, 8 * bid if known else None],
         ask_depth_within=[ask, 1.5 * ask, 3 * ask if known else None, 9 * ask if known else None],
         buy_sweep_bps=[spread / 2, spread + update_id / 1000 if known else None],
@@ -71,23 +69,7 @@ def heartbeat(
     reason: str | None = None,
     cause: GapCause | None = None,
 ) -> Heartbeat:
-    return Heartbeat(
-        venue="simulator",
-        symbol=symbol,
-        event_time_ms=time_ms,
-        receive_time_ms=time_ms + 3,
-        update_id=None,
-        state=state,
-        cause=cause,
-        reason=reason,
-        books=0,
-        gaps=0,
-        resyncs=0,
-        oracle_checks=0,
-        oracle_mismatches=0,
-        held_back=0,
-        unreadable=0,
-    )
+    return new_heartbeat(symbol, time_ms, lag_ms=3, state=state, cause=cause, reason=reason)
 
 
 def feed_gap(symbol: str, time_ms: int) -> FeedGap:

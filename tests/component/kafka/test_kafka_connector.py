@@ -12,7 +12,9 @@ from bytewax.errors import BytewaxRuntimeError
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.run import cli_main
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from connectors.kafka.log_ends import PartitionLog, log_ends, partition_logs
 from connectors.kafka.newest import newest_event_time_ms
 from connectors.kafka.sink import CheckedProducer, OutRecord
 from connectors.kafka.source import Record, TopicSource, committed_offset
@@ -184,3 +186,23 @@ def test_the_newest_event_time_is_that_of_the_last_records(settings: Settings, t
     assert newest_event_time_ms(servers, topic) == 900
     producer.send([OutRecord(topic, None, b"poison", 1)])
     assert newest_event_time_ms(servers, topic) == 900
+
+
+def test_the_newest_event_time_of_a_topic_that_does_not_exist_is_an_error(settings: Settings) -> None:
+    with pytest.raises(ServiceUnavailable, match=r"topic nowhere does not exist .*python -m connectors\.kafka"):
+        newest_event_time_ms(settings.kafka_bootstrap_servers, "nowhere")
+
+
+def test_records_that_were_deleted_are_no_end_to_read_at(settings: Settings, topic: str) -> None:
+    servers = settings.kafka_bootstrap_servers
+    write(settings, topic, range(7), partition=1)
+    admin = AdminClient({"bootstrap.servers": servers})
+    [deleted] = admin.delete_records([TopicPartition(topic, 1, 7)]).values()
+    deleted.result()
+    assert partition_logs(servers, [topic]) == [
+        PartitionLog(topic, 0, begin=0, end=0),
+        PartitionLog(topic, 1, begin=7, end=7),
+        PartitionLog(topic, 2, begin=0, end=0),
+    ]
+    assert log_ends(servers, [topic]) == {f"{topic}/0": 0, f"{topic}/1": 7, f"{topic}/2": 0}
+    assert newest_event_time_ms(servers, topic) is None

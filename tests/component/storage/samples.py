@@ -9,6 +9,7 @@ import msgspec
 
 from orderbook.messages import Alert, AlertStatus, Book, Heartbeat, Metrics, Severity, Window
 from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
+from tests.records import new_book, new_heartbeat, new_metrics
 
 START_MS = 1_700_000_000_000
 
@@ -76,13 +77,11 @@ def alert(
 
 
 def metrics(symbol: str, update_id: int) -> Metrics:
-    return Metrics(
-        venue="simulator",
-        symbol=symbol,
-        event_time_ms=START_MS + 100 * update_id,
-        receive_time_ms=START_MS + 100 * update_id + 3,
-        update_id=update_id,
-        state="live",
+    return new_metrics(
+        symbol,
+        START_MS + 100 * update_id,
+        update_id,
+        lag_ms=3,
         best_bid=100.0 + update_id,
         best_bid_qty=1.5,
         best_ask=100.5 + update_id,
@@ -102,34 +101,10 @@ def metrics(symbol: str, update_id: int) -> Metrics:
 
 
 def book(symbol: str, update_id: int) -> Book:
-    return Book(
-        venue="simulator",
-        symbol=symbol,
-        event_time_ms=START_MS + 100 * update_id,
-        receive_time_ms=START_MS + 100 * update_id + 3,
-        update_id=update_id,
-        bid_price=[100.0 + update_id, 99.5],
-        bid_qty=[1.5, 2.0],
-        ask_price=[100.5 + update_id],
-        ask_qty=[2.5],
-        state="live",
-    )
+    bids = [(100.0 + update_id, 1.5), (99.5, 2.0)]
+    asks = [(100.5 + update_id, 2.5)]
+    return new_book(symbol, START_MS + 100 * update_id, update_id, bids, asks, lag_ms=3)
 
 
 def heartbeat(symbol: str, second: int) -> Heartbeat:
-    return Heartbeat(
-        venue="simulator",
-        symbol=symbol,
-        event_time_ms=START_MS + 1000 * second,
-        receive_time_ms=START_MS + 1000 * second + 3,
-        update_id=second * 10,
-        state="live",
-        reason=None,
-        books=second * 10,
-        gaps=0,
-        resyncs=0,
-        oracle_checks=0,
-        oracle_mismatches=0,
-        held_back=0,
-        unreadable=0,
-    )
+    return new_heartbeat(symbol, START_MS + 1000 * second, lag_ms=3, update_id=second * 10, books=second * 10)

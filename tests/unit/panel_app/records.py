@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from orderbook.alerts import Thresholds
 from orderbook.messages import Alert, AlertStatus, Book, BookState, GapCause, Heartbeat, Metrics, Severity
+from tests.records import new_book, new_heartbeat, new_metrics
 
 NOW: Final = 1_700_000_000_000
 THRESHOLDS: Final = Thresholds(medium=0.5, high=0.7, release=0.3, hold_ms=3000, hold_off_ms=5000)
@@ -23,26 +24,13 @@ def metrics(
     spread_bps: float | None = 1.0,
     baseline: float | None = 0.01,
 ) -> Metrics:
-    return Metrics(
+    return new_metrics(
+        symbol,
+        at_ms,
+        update_id,
         venue=venue,
-        symbol=symbol,
-        event_time_ms=at_ms,
-        receive_time_ms=at_ms,
-        update_id=update_id,
-        state="live",
-        best_bid=None,
-        best_bid_qty=None,
-        best_ask=None,
-        best_ask_qty=None,
-        bid_depth=None,
-        ask_depth=None,
-        bid_weighted_depth=None,
-        ask_weighted_depth=None,
         spread_baseline=baseline,
         imbalance_ratio=imbalance,
-        weighted_imbalance=None,
-        vtob_ratio=None,
-        spread=None,
         spread_bps=spread_bps,
         mid=mid,
     )
@@ -68,11 +56,10 @@ def heartbeat(
     clock_offset_ms: int | None = None,
     latency_counts: Sequence[int] = (),
 ) -> Heartbeat:
-    return Heartbeat(
+    return new_heartbeat(
+        symbol,
+        at_ms,
         venue=venue,
-        symbol=symbol,
-        event_time_ms=at_ms,
-        receive_time_ms=at_ms,
         update_id=update_id,
         state=state,
         cause=cause,
@@ -123,15 +110,6 @@ def alert(
 
 
 def book(*, update_id: int = 10, symbol: str = "BTCUSDT") -> Book:
-    return Book(
-        venue="binance",
-        symbol=symbol,
-        event_time_ms=NOW,
-        receive_time_ms=NOW,
-        update_id=update_id,
-        bid_price=[99.0, 98.0],
-        bid_qty=[1.0, 3.0],
-        ask_price=[101.0, 103.0, 104.0],
-        ask_qty=[2.0, 2.0, 4.0],
-        state="live",
-    )
+    bids = [(99.0, 1.0), (98.0, 3.0)]
+    asks = [(101.0, 2.0), (103.0, 2.0), (104.0, 4.0)]
+    return new_book(symbol, NOW, update_id, bids, asks, venue="binance")

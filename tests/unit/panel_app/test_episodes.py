@@ -79,6 +79,7 @@ def test_memory_is_bounded_and_drops_the_oldest_idle_ones() -> None:
         ("liquidity_drop", None, 0.12, "12 % of the usual depth"),
         ("feed_gap", None, 12.4, "12 s without a book to believe"),
         ("liquidity_vacuum", None, 12.0, "peak 12.00"),
+        ("liquidity_vacuum", None, -0.004, "peak 0.00"),
     ],
 )
 def test_a_peak_is_said_in_words(rule: str, side: str | None, peak: float, words: str) -> None:

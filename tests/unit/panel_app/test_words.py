@@ -48,3 +48,20 @@ def test_a_ratio_always_shows_its_sign() -> None:
 
 def test_small_spreads_keep_a_third_decimal() -> None:
     assert (words.bps(0.0016), words.bps(12.345)) == ("0.002", "12.35")
+
+
+@pytest.mark.parametrize("value", [-0.0, -0.0049, 0.0049])
+def test_a_ratio_that_is_rounded_to_zero_has_no_minus(value: float) -> None:
+    assert words.ratio(value) == "+0.00"
+
+
+@pytest.mark.parametrize("value", [-0.0, -4e-12])
+def test_nothing_that_is_rounded_to_zero_has_a_minus(value: float) -> None:
+    said = (words.price(value, like=2.5), words.quantity(value), words.bps(value))
+    assert {float(text) for text in said} == {0.0}
+    assert not any("-" in text for text in said)
+
+
+def test_a_number_that_keeps_a_digit_keeps_its_minus() -> None:
+    said = (words.ratio(-0.0051), words.price(-61234.5), words.quantity(-0.5), words.bps(-0.0006), words.bps(-1.5))
+    assert said == ("-0.01", "-61,234.50", "-0.50000", "-0.001", "-1.50")
