@@ -75,7 +75,9 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     for table in TABLES:
         tables.execute_sql(statements[table])
     for view in VIEWS:
-        tables.execute_sql(statements[view])
+        name, select = _taken_apart(statements[view])
+        # Made from its query: a view made by SQL is parsed and checked again by each that reads it.
+        tables.create_temporary_view(name, tables.sql_query(select))
     # One INSERT a topic: two into one topic would be two producers, and a symbol's order theirs to break.
     alert_records, matches = planned_together(
         environment,
@@ -120,6 +122,13 @@ def planned_together(
         j_environment.addOperator(transformation)
     to_stream = jvm.org.apache.flink.streaming.api.datastream.DataStream
     return tuple(DataStream(to_stream(j_environment, stream)) for stream in planned[len(inserts) :])
+
+
+def _taken_apart(statement: str) -> tuple[str, str]:
+    """The name and the query of a CREATE TEMPORARY VIEW."""
+    _, _, named = statement.partition("CREATE TEMPORARY VIEW ")
+    name, _, query = named.partition(" AS\n")
+    return name, query
 
 
 def _as_stream(j_table: JavaObject) -> JavaObject:

@@ -109,7 +109,10 @@ class Settings(BaseSettings):
     )
     spread_alert_multiplier: float = Field(default=2.0, gt=1, description="Spread over its rolling mean that alerts.")
     spread_baseline_updates: int = Field(
-        default=600, ge=10, le=100_000, description="Book updates in the rolling mean of the spread."
+        default=600,
+        ge=10,
+        le=100_000,
+        description="Records of a symbol, books and heartbeats, that the rolling means look back.",
     )
 
     feed: Feed = Field(

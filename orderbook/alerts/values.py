@@ -1,8 +1,8 @@
 """What a rule may watch: the metrics of the catalogue, values that only alerts need, and the time a feed is broken.
 
 The first two are SQL expressions over the job's view `measured`. Besides the metrics and the quantities they are made
-of, it has `spread_baseline`, `bid_depth_baseline` and `ask_depth_baseline`, the means over the symbol's last
-SPREAD_BASELINE_UPDATES books, this one included, and `baseline_books`, how many of them have two sides.
+of, it has `spread_baseline`, `bid_depth_baseline` and `ask_depth_baseline`, the means over the two-sided books in the
+symbol's last SPREAD_BASELINE_UPDATES records, this one included, and `baseline_books`, how many such books there are.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class WatchedValue:
 RATIOS: Final[tuple[WatchedValue, ...]] = (
     WatchedValue(
         name="spread_ratio",
-        definition="spread / its mean over the last SPREAD_BASELINE_UPDATES books",
+        definition="spread / its mean over the books among the last SPREAD_BASELINE_UPDATES records",
         unit="ratio",
         low=0,
         high=None,
@@ -42,7 +42,10 @@ RATIOS: Final[tuple[WatchedValue, ...]] = (
     ),
     WatchedValue(
         name="depth_ratio",
-        definition="the smaller of Qb and Qa, each over its own mean of the last SPREAD_BASELINE_UPDATES books",
+        definition=(
+            "the smaller of Qb and Qa, each over its own mean over the books among the last SPREAD_BASELINE_UPDATES "
+            "records"
+        ),
         unit="ratio",
         low=0,
         high=None,
