@@ -38,10 +38,6 @@ TRUSTED_MS: Final = (
 )
 """How long the symbol was live before a record and within its second, by the state that the record before it told."""
 
-ONCE: Final = "RAND() < 1"
-"""Always true. What may differ from one reading to the next is computed once for all that reads it: without it the
-planner writes the array out again in every metric that takes a level of it."""
-
 FOLLOWS_ON: Final = "record_type = 'book' AND live AND last_book > untrusted_before"
 """Whether a record is a live book and the symbol was live at the book before and since then."""
 
@@ -127,11 +123,15 @@ def quantities(depth: int) -> dict[str, str]:
 def level_flows(depth: int) -> str:
     """Return the SQL of the array of each level's order flow imbalance.
 
-    `newest_*` are the book's arrays and `last_*` those of the book before.
+    `newest_*` are the book's arrays and `last_*` those of the book before. The condition on the first level is always
+    true. What may differ from one reading to the next is computed once for all that reads it: without it the planner
+    writes the array out again in every metric that takes a level. And an element that may be null makes all of them so
+    to the planner, which otherwise takes the levels of an array that is null for numbers.
     """
     two_sided = f"{_TWO_SIDED.format('newest_')} AND {_TWO_SIDED.format('last_')}"
-    flows = ",\n    ".join(_level_flow(level) for level in _levels(depth))
-    return f"CASE WHEN {ONCE} AND {FOLLOWS_ON} AND {two_sided} THEN ARRAY[\n    {flows}\n  ] END"
+    first, *others = (_level_flow(level) for level in _levels(depth))
+    flows = ",\n    ".join((f"CASE WHEN RAND() < 1 THEN {first} END", *others))
+    return f"CASE WHEN {FOLLOWS_ON} AND {two_sided} THEN ARRAY[\n    {flows}\n  ] END"
 
 
 def metric_expressions(depth: int) -> dict[str, str]:

@@ -1,5 +1,4 @@
--- The records with their metrics. They are computed after `records` became a stream: before, the planner would write
--- each sum over the levels out again in every metric that reads it.
+-- The records with their metrics: what every output of the job reads, and the plan computes once.
 CREATE TEMPORARY VIEW measured AS
 SELECT *,
   $metric_expressions
