@@ -32,13 +32,13 @@ from local_stack.valkey import EmbeddedValkey
 from migrations.runner import apply_pending
 from migrations.script import read_scripts
 from orderbook import keys
-from orderbook.messages import encode
+from orderbook.messages import Book, encode
 from orderbook.settings import Settings
 from orderbook.topics import Topics, partition_of
 from runtime.logs import configure_logs
 from sinks.redis import connect
 from tests.component.storage.samples import alert, book, metrics, window, window_json
-from tests.processes import running
+from tests.processes import eventually, running
 from tests.servers import broker_jars, free_port
 from tests.servers import running as serving
 
@@ -126,7 +126,7 @@ class Market:
         self._producer.produce(topic, value, symbol.encode(), partition_of(symbol, self._partitions))
 
 
-def _whole_book(symbol: str, update_id: int) -> Any:  # noqa: ANN401 - a Book
+def _whole_book(symbol: str, update_id: int) -> Book:
     side = [100.0 + level / 8 for level in range(20)]
     return msgspec.structs.replace(book(symbol, update_id), bid_price=side, bid_qty=side, ask_price=side, ask_qty=side)
 
@@ -177,10 +177,7 @@ def measure(servers: Servers, folder: Path, *, rate: int, partitions: int, secon
         began, before = time.monotonic(), [_cpu_s(process) for process in processes]
         books = market.run(seconds)
         took_s, after = time.monotonic() - began, [_cpu_s(process) for process in processes]
-        deadline = time.monotonic() + READ_WITHIN_S
-        while missing := market.sent_s.keys() - reader.arrived_s.keys():
-            assert time.monotonic() < deadline, f"{len(missing)} rows did not come to Valkey"
-            time.sleep(0.05)
+        eventually(lambda: market.sent_s.keys() <= reader.arrived_s.keys() or None, READ_WITHIN_S, process=bridge)
     cores = [(end - begin) / took_s for begin, end in zip(before, after, strict=True)]
     delays_ms = [1000 * (reader.arrived_s[row] - sent_s) for row, sent_s in market.sent_s.items()]
     return Measured(books / took_s, cores[0], cores[1], delays_ms)

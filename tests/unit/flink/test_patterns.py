@@ -37,7 +37,8 @@ def test_each_pattern_is_a_view_of_its_name_bounded_in_time() -> None:
         assert "WITHIN INTERVAL '" in text
         # Books of one millisecond are told apart by their offsets, at any parallelism.
         assert "ORDER BY record_time, kafka_offset" in text
-        assert "untrusted_before" in text or "follows_compared" in text
+        assert {"liquidity_vacuum": "follows_compared"}.get(name, "untrusted_before") in text
+    assert "untrusted_before = LAG(untrusted_before)" in statements()["patterns/compared_books"]
 
 
 @pytest.mark.parametrize("name", PATTERNS)
