@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import clean, replay, rules, run, settings, status, stop, symbols, verify
+from cli import clean, fit, replay, rules, run, settings, status, stop, symbols, verify
 from orderbook.errors import OrderbookError
 
 HANDLED_BY_TYPER = (typer.Exit, typer.Abort, typer.TyperException)
@@ -54,6 +54,7 @@ app.command("settings")(settings.settings)
 app.command("clean")(clean.clean)
 app.command("replay")(replay.replay)
 app.add_typer(symbols.symbols, name="symbols")
+app.command("fit")(fit.fit)
 app.command("verify")(verify.verify)
 app.command("rules")(rules.rules)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from orderbook.messages import SCHEMA_VERSION
 from orderbook.metrics import INGESTED, METRICS
-from orderbook.window_metrics import DERIVED, RUNNING, SECOND_SUMS, TRADE_SUMS
+from orderbook.window_metrics import AGAINST_USUAL, DERIVED, RUNNING, SECOND_SUMS, TRADE_SUMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from orderbook.fitted import FittedSymbol, FittedTables
     from orderbook.metrics import Statistic
     from orderbook.window_metrics import RolledUp
 
@@ -62,6 +63,7 @@ _WINDOW_ROLLED_UP: Final[dict[RolledUp, str]] = {
     "sum": "SUM({0})",
     "count": "SUM({0})",
     "close": "LAST_VALUE({0})",
+    "high": "MAX({0})",
 }
 
 STATISTICS: Final = {
@@ -74,8 +76,8 @@ STATISTICS: Final = {
 TRADE_AGGREGATES: Final = {metric.name: metric.sql for metric in TRADE_SUMS}
 """What is aggregated from the trades of a second."""
 
-OF_SECONDS: Final = {metric.name: metric.sql for metric in SECOND_SUMS}
-"""What is computed for a second from its columns and the mid before it."""
+OF_SECONDS: Final = {metric.name: metric.sql for metric in (*SECOND_SUMS, *AGAINST_USUAL)}
+"""What is computed for a second from its columns, the mid before it and what was usual."""
 
 ROLLED_UP: Final = (
     {
@@ -91,7 +93,7 @@ ROLLED_UP: Final = (
     }
     | {
         metric.name: _WINDOW_ROLLED_UP[metric.rolled_up].format(metric.name)
-        for metric in (*TRADE_SUMS, *RUNNING, *SECOND_SUMS)
+        for metric in (*TRADE_SUMS, *RUNNING, *SECOND_SUMS, *AGAINST_USUAL)
         if metric.rolled_up is not None
     }
 )
@@ -134,15 +136,47 @@ def level_flows(depth: int) -> str:
     return f"CASE WHEN {FOLLOWS_ON} AND {two_sided} THEN ARRAY[\n    {flows}\n  ] END"
 
 
+def adjustments(tables: FittedTables) -> str:
+    """Return the SQL of the array of a symbol's adjustments of the microprice, in quote currency, and its tick size."""
+    return _by_symbol(
+        (
+            fitted,
+            [
+                *(
+                    None if adjustment is None else adjustment * fitted.tick_size
+                    for of_spread in fitted.adjustments
+                    for adjustment in of_spread
+                ),
+                fitted.tick_size,
+            ],
+        )
+        for fitted in tables.symbols
+    )
+
+
+def flow_weights(tables: FittedTables, depth: int) -> str:
+    """Return the SQL of the array of a symbol's weights of the levels' flows; null where there are not `depth`."""
+    return _by_symbol((fitted, fitted.flow_weights) for fitted in tables.symbols if len(fitted.flow_weights) == depth)
+
+
 def metric_expressions(depth: int) -> dict[str, str]:
     """Return each metric with its SQL over the columns of a record."""
-    flow_sum = _sum(f"level_flows[{level}]" for level in _levels(depth))
-    return {metric.name: Template(metric.sql).substitute(level_flow_sum=flow_sum) for metric in METRICS}
+    sums = {
+        "level_flow_sum": _sum(f"level_flows[{level}]" for level in _levels(depth)),
+        "weighted_flow_sum": _sum(f"flow_weights[{level}] * level_flows[{level}]" for level in _levels(depth)),
+    }
+    return {metric.name: Template(metric.sql).substitute(sums) for metric in METRICS}
 
 
 def live_metric_expressions() -> dict[str, str]:
     """Return each metric with its SQL for a window: null where the book is not live."""
     return {metric.name: f"CASE WHEN live THEN {metric.name} END" for metric in METRICS}
+
+
+def sql_double(value: float) -> str:
+    """Return a finite number as SQL of type DOUBLE, exactly."""
+    text = repr(float(value))
+    return text if "e" in text else f"{text}E0"
 
 
 def window_fields(fields: Iterable[str], window_ms: int) -> list[str]:
@@ -169,6 +203,22 @@ def _level_flow(level: int) -> str:
             f"+ CASE WHEN {ask} >= {last_ask} THEN COALESCE(last_ask_qty[{level}], 0) ELSE 0 END",
         )
     )
+
+
+def _by_symbol(arrays: Iterable[tuple[FittedSymbol, Sequence[float | None]]]) -> str:
+    """A CASE by symbol and venue of constant arrays, null for all others.
+
+    The null behind each array makes elements that may be null, and the condition that is always true keeps the planner
+    from writing the CASE out at each reading of one, as in `level_flows`.
+    """
+    cases = []
+    for fitted, values in arrays:
+        venues = ", ".join(f"'{venue}'" for venue in fitted.venues)
+        array = ", ".join("CAST(NULL AS DOUBLE)" if value is None else sql_double(value) for value in (*values, None))
+        cases.append(f"WHEN symbol = '{fitted.symbol}' AND venue IN ({venues}) THEN ARRAY[{array}]")
+    if not cases:
+        return "CAST(NULL AS ARRAY<DOUBLE>)"
+    return f"CASE WHEN RAND() < 1 THEN CASE {' '.join(cases)} END END"
 
 
 def _levels(depth: int) -> range:

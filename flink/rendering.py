@@ -20,10 +20,13 @@ from flink.measuring import (
     STATISTICS,
     TRADE_AGGREGATES,
     TRUSTED_MS,
+    adjustments,
+    flow_weights,
     level_flows,
     live_metric_expressions,
     metric_expressions,
     quantities,
+    sql_double,
     window_fields,
 )
 from flink.watching import alert_values
@@ -32,7 +35,9 @@ from orderbook.errors import SettingsError
 from orderbook.messages import SCHEMA_VERSION, Alert, Metrics, Window
 from orderbook.metrics import COUNT_COLUMNS, METRICS, WINDOW_COLUMNS
 from orderbook.topics import Topics
+from orderbook.window_metrics import USUAL_SECONDS, VPIN_BUCKETS
 from runtime.alert_rules import rules_in_force
+from runtime.fitted_tables import fitted_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,6 +50,8 @@ VIEWS: Final = (
     "measured",
     "books",
     "live_books",
+    "volume_clock",
+    "volume_buckets",
     "window_records",
     "second_sums",
     "second_runs",
@@ -131,6 +138,7 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
     depth = settings.calculate_depth
     quantity_columns = quantities(depth)
     baseline = settings.spread_baseline_updates
+    fitted = fitted_in_force(settings)
     return {
         "bootstrap_servers": _literal("KAFKA_BOOTSTRAP_SERVERS", settings.kafka_bootstrap_servers),
         "group_id": _literal("TOPIC_PREFIX", f"{settings.topic_prefix}-flink"),
@@ -152,6 +160,8 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "metrics_columns": _declared(_columns(Metrics)),
         "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),
         "processed_columns": _declared((*_window_head(), *_statistics())),
+        "flow_weights": flow_weights(fitted, depth),
+        "adjustments": adjustments(fitted),
         "trusted_ms": TRUSTED_MS,
         "follows_on": FOLLOWS_ON,
         "live_metric_expressions": _named(live_metric_expressions()),
@@ -159,6 +169,12 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "no_metrics": _listed("CAST(NULL AS DOUBLE)" for _ in METRICS),
         "second_aggregates": _named(SECONDS_HEAD | STATISTICS | TRADE_AGGREGATES),
         "of_seconds": _named(OF_SECONDS),
+        "usual_preceding_s": str(USUAL_SECONDS - 1),
+        "vpin_fixed_sizes": _bucket_sizes(settings),
+        "vpin_buckets_a_day": str(settings.vpin_buckets_a_day),
+        "vpin_buckets": str(VPIN_BUCKETS),
+        "vpin_preceding": str(VPIN_BUCKETS - 1),
+        "vpin_places": f"ARRAY[{', '.join(map(str, range(1, VPIN_BUCKETS + 1)))}]",
         "rolled_up_columns": _named(ROLLED_UP),
         "second_fields": _window_fields(1000),
         "ten_second_fields": _window_fields(10_000),
@@ -179,6 +195,13 @@ _TRADE_READABLE: Final = (
     "`type` = 'trade' AND symbol <> '' AND venue IS NOT NULL AND event_time_ms IS NOT NULL AND quantity IS NOT NULL "
     "AND aggressor IN ('buy', 'sell')"
 )
+
+
+def _bucket_sizes(settings: Settings) -> str:
+    if not settings.vpin_bucket_sizes:
+        return "CAST(NULL AS DOUBLE)"
+    cases = (f"WHEN '{symbol}' THEN {sql_double(size)}" for symbol, size in settings.vpin_bucket_sizes.items())
+    return f"CASE symbol {' '.join(cases)} END"
 
 
 def _metrics_field(name: str) -> str:

@@ -37,6 +37,9 @@ over the books.
 """
 
 STATED: Final = """\
+What was fitted says when: each table has its stretch of time (`orderbook/fitted.json`, FITTED_FILE). What the metrics
+give on recordings, beside what was published: [reference values](reference.md).
+
 Order flow imbalance explains the price change of the same window; it does not forecast the next one.
 """
 
@@ -76,7 +79,9 @@ def _in_windows(metric: Metric | WindowMetric) -> str:
         return ", ".join(metric.statistics)
     if metric.rolled_up is None:
         return "made of the window's sums"
-    return "the last of its seconds" if metric.rolled_up == "close" else "the sum over its seconds"
+    return {"close": "the last of its seconds", "high": "the largest of its seconds"}.get(
+        metric.rolled_up, "the sum over its seconds"
+    )
 
 
 def _range(metric: Metric | WindowMetric) -> str:

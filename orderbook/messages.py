@@ -277,6 +277,8 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     buy_cost_100k_bps: float | None = None
     sell_cost_10k_bps: float | None = None
     sell_cost_100k_bps: float | None = None
+    microprice: float | None = None
+    integrated_ofi: float | None = None
     level_flows: list[float] | None = None
 
 

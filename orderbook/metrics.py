@@ -7,7 +7,9 @@ with an empty side leaves every metric undefined (null).
 The SQL expressions read these columns, which `flink/sql` derives from each book: `bid_depth` (Qb), `ask_depth` (Qa),
 `bid_weighted_depth` and `ask_weighted_depth` (Σ q_i / i), `best_bid` (Pb), `best_ask` (Pa), `best_bid_qty`,
 `best_ask_qty`, all null where a side is empty; and `level_flows`, the array of e_1 … e_CALCULATE_DEPTH (see `ofi`).
-`$level_flow_sum` stands for the sum of that array. What comes from all levels of the local book is measured at ingest
+`$level_flow_sum` stands for the sum of that array and `$weighted_flow_sum` for the sum of it times the weights fitted
+for the symbol. `adjustments` are those of the microprice (`orderbook.fitted`) in quote currency, one spread after the
+other, and behind them the tick size. What comes from all levels of the local book is measured at ingest
 (`orderbook.depth`): the metrics of DEPTH_METRICS read it from the columns of INGESTED.
 """
 
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from orderbook.depth import DEPTH_BANDS_BPS, SWEEP_NOTIONALS
+from orderbook.fitted import IMBALANCE_BUCKETS, SPREAD_STATES, TICK_PLACE
 from orderbook.window_metrics import WINDOW_METRICS
 
 Statistic = Literal["open", "high", "low", "close", "sum", "count"]
@@ -61,6 +64,7 @@ NO_BOOK_BEFORE: Final = (
     "first book after a snapshot has none. It adds nothing to a sum"
 )
 
+NOT_FITTED: Final = "no table was fitted for the symbol (`orderbook fit`)"
 BEYOND_COVERAGE: Final = "what is verified of the side ends before {} does, or nobody measured it"
 
 
@@ -271,6 +275,42 @@ METRICS: Final[tuple[Metric, ...]] = (
         statistics=FLOW,
     ),
     *DEPTH_METRICS,
+    Metric(
+        name="microprice",
+        label="Microprice",
+        definition=(
+            f"M + g, g by the spread in ticks (1 to {SPREAD_STATES - 1}, and {SPREAD_STATES} or more) and by the part "
+            f"of qb / (qb + qa) in {IMBALANCE_BUCKETS}, from a table fitted on the symbol's past"
+        ),
+        unit="quote currency",
+        low=None,
+        high=None,
+        undefined=f"{NOT_FITTED}, or its past had too few such books; {NO_QUANTITY}",
+        source="Stoikov 2018",
+        sql=(
+            f"(best_ask + best_bid) / 2 + adjustments[CAST({IMBALANCE_BUCKETS} * ("
+            f"LEAST(GREATEST(FLOOR((best_ask - best_bid) / adjustments[{TICK_PLACE}] + 0.5E0), 1), "
+            f"{SPREAD_STATES}) - 1) + "
+            f"LEAST(FLOOR({IMBALANCE_BUCKETS} * (best_bid_qty / NULLIF(best_bid_qty + best_ask_qty, 0))), "
+            f"{IMBALANCE_BUCKETS - 1}) + 1 AS INT)]"
+        ),
+        statistics=LEVEL,
+    ),
+    Metric(
+        name="integrated_ofi",
+        label="Integrated order flow imbalance",
+        definition=(
+            "Σ w_k e_k over the top CALCULATE_DEPTH levels; w is the first principal component of the levels' flows "
+            "over 10 s, each divided by the mean depth of a level, fitted on the symbol's past, with Σ |w_k| = 1"
+        ),
+        unit="base currency",
+        low=None,
+        high=None,
+        undefined=f"{NOT_FITTED}, or with another CALCULATE_DEPTH; {NO_BOOK_BEFORE}",
+        source="Cont, Cucuringu and Zhang 2021, arXiv 2112.13213",
+        sql="$weighted_flow_sum",
+        statistics=FLOW,
+    ),
 )
 
 WINDOW_COLUMNS: Final[tuple[str, ...]] = (

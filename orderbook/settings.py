@@ -42,9 +42,11 @@ TOPIC_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,100}")
 
 def _split(value: object) -> object:
     """Take a comma-separated string apart; leave anything else as it is."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+    return _parts(value) if isinstance(value, str) else value
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _known_symbols(symbols: tuple[str, ...]) -> tuple[str, ...]:
@@ -66,15 +68,30 @@ def _known_symbols(symbols: tuple[str, ...]) -> tuple[str, ...]:
     return symbols
 
 
+def _quantities(value: object) -> object:
+    """`BTCUSDT=25,ETHUSDT=400` as a mapping; leave anything but a string as it is."""
+    if not isinstance(value, str):
+        return value
+    quantities: dict[str, str] = {}
+    for part in _parts(value):
+        symbol, _, quantity = part.partition("=")
+        if not (SYMBOL_PATTERN.fullmatch(symbol) and quantity) or symbol in quantities:
+            raise ValueError(f"holds {part!r}: write SYMBOL=quantity once for each, for example BTCUSDT=25")
+        quantities[symbol] = quantity
+    return quantities
+
+
 def _integer(value: object) -> object:
     """A Literal of numbers takes no string, and the environment holds nothing else."""
     return int(value) if isinstance(value, str) and value.isdigit() else value
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+Quantity = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Threshold = Annotated[float, Field(gt=0, le=1)]
 Symbols = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_known_symbols)]
 SnapshotLimit = Annotated[Literal[100, 500, 1000, 5000], BeforeValidator(_integer)]
+Quantities = Annotated[dict[str, Quantity], NoDecode, BeforeValidator(_quantities)]
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 
@@ -98,6 +115,16 @@ class Settings(BaseSettings):
     )
     depth_levels: int = Field(default=20, ge=1, le=100, description="Levels a side published with each book.")
     calculate_depth: int = Field(default=10, ge=1, description="Levels a side that the metrics are computed from.")
+
+    fitted_file: OptionalPath = Field(
+        default=None, description="Tables of `orderbook fit`, in the place of those that come along; empty for these."
+    )
+    vpin_buckets_a_day: int = Field(
+        default=50, ge=1, le=100_000, description="Buckets of VPIN that a day's volume is cut into."
+    )
+    vpin_bucket_sizes: Quantities = Field(
+        default={}, description="Fixed sizes of VPIN's buckets, base currency: BTCUSDT=25,ETHUSDT=400; empty for none."
+    )
 
     alert_threshold_high: Threshold = Field(default=0.70, description="|imbalance_ratio| of a high alert, 0..1.")
     alert_threshold_medium: Threshold = Field(default=0.50, description="|imbalance_ratio| of a medium alert, 0..1.")
@@ -278,6 +305,8 @@ def _conninfo_value(value: str) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
         return "********" if value.get_secret_value() else ""
+    if isinstance(value, dict):
+        return ",".join(f"{name}={part}" for name, part in value.items())
     if isinstance(value, tuple):
         return ",".join(str(part) for part in value)
     return str(value)

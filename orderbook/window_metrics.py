@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-RolledUp = Literal["sum", "count", "close"]
-"""How a longer window takes it from the shorter: added up (a `count` is a whole number), or the last one."""
+RolledUp = Literal["sum", "count", "close", "high"]
+"""How a longer window takes it from the shorter: added up (a `count` is a whole number), the last, or the largest."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowMetric:
     """One column of a window: its name, what a screen calls it, definition, unit, range, source and SQL expression.
 
-    `rolled_up` is None where it is made of the window's sums. A sum or count reads each second's columns of
+    `rolled_up` is None where it is made of the window's sums. What is rolled up reads each second's columns of
     `flink/sql/seconds.sql`, or aggregates trades; `undefined` says what makes it null.
     """
 
@@ -36,6 +36,11 @@ class WindowMetric:
     sql: str
     rolled_up: RolledUp | None = None
 
+
+VPIN_BUCKETS: Final = 50
+"""Full buckets of volume that VPIN looks back."""
+USUAL_SECONDS: Final = 60
+LEAST_USUAL_SECONDS: Final = 10
 
 NEVER: Final = "never: 0 without trades"
 NO_RETURN: Final = "never: 0 without a second that has a mid before it"
@@ -93,8 +98,51 @@ RUNNING: Final[tuple[WindowMetric, ...]] = (
         sql="cvd",
         rolled_up="close",
     ),
+    WindowMetric(
+        name="vpin",
+        label="VPIN",
+        definition=(
+            f"Σ |Vb - Vs| / Σ (Vb + Vs) over the last {VPIN_BUCKETS} full buckets of equal volume; a trade is cut at a "
+            "bucket's edge. A bucket is 1/VPIN_BUCKETS_A_DAY of a day's volume by the pace of the UTC day before, or "
+            "what VPIN_BUCKET_SIZES says"
+        ),
+        unit="ratio",
+        low=0,
+        high=1,
+        undefined=f"fewer than {VPIN_BUCKETS} buckets are full, or less than an hour of the day before was seen",
+        source="Easley, López de Prado and O'Hara 2012; for what it is worth, Andersen and Bondarenko 2014",
+        sql="vpin",
+        rolled_up="close",
+    ),
 )
-"""Running over the seconds."""
+"""Running over the seconds: the newest value at the end of the window."""
+
+AGAINST_USUAL: Final[tuple[WindowMetric, ...]] = (
+    WindowMetric(
+        name="spread_zscore",
+        label="Spread, robust z-score",
+        definition=(
+            "(s - median) / (IQR / 1.349), s the mean spread of a second's books, median and distance of the quartiles "
+            f"over those of the last {USUAL_SECONDS} seconds that have books, this one included; of a longer window "
+            "the largest"
+        ),
+        unit="standard deviations",
+        low=None,
+        high=None,
+        undefined=(
+            f"fewer than {LEAST_USUAL_SECONDS} such seconds, or the spread was the same in the middle half of them, as "
+            "it is where it hardly ever leaves one tick"
+        ),
+        source="common; the IQR of a normal distribution is 1.349 standard deviations",
+        sql=(
+            f"CASE WHEN usual_seconds >= {LEAST_USUAL_SECONDS} AND spread_quartiles[3] - spread_quartiles[1] > "
+            "1E-12 * mid_close THEN (spread_sum / NULLIF(spread_count, 0) - spread_quartiles[2]) "
+            "/ ((spread_quartiles[3] - spread_quartiles[1]) / 1.3489795003921634E0) END"
+        ),
+        rolled_up="high",
+    ),
+)
+"""Of each second, against those before: its SQL reads `usual_seconds` and `spread_quartiles` besides its columns."""
 
 
 def _of_seconds(name: str, label: str, definition: str, unit: str, sql: str) -> WindowMetric:
@@ -212,4 +260,4 @@ DERIVED: Final[tuple[WindowMetric, ...]] = (
 )
 """Made of the sums of each window."""
 
-WINDOW_METRICS: Final = (*TRADE_SUMS, *RUNNING, *SECOND_SUMS, *DERIVED)
+WINDOW_METRICS: Final = (*TRADE_SUMS, *RUNNING, *SECOND_SUMS, *AGAINST_USUAL, *DERIVED)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,8 @@ import polars as pl
 DEPTH = 10
 BASELINE_RECORDS = 600
 AVERAGED = ("imbalance_ratio", "weighted_imbalance", "queue_imbalance", "vtob_ratio", "spread", "spread_bps")
-PRICES = ("mid", "weighted_mid")
-FLOWS = ("ofi", "multi_level_ofi")
+PRICES = ("mid", "weighted_mid", "microprice")
+FLOWS = ("ofi", "multi_level_ofi", "integrated_ofi")
 SUPPLIES = tuple(f"{side}_depth_{bps}bps" for side in ("bid", "ask") for bps in (5, 10, 25, 50))
 COSTS = tuple(f"{aggressor}_cost_{notional}_bps" for aggressor in ("buy", "sell") for notional in ("10k", "100k"))
 DEPTH_ARRAYS = ("bid_depth_within", "ask_depth_within", "buy_sweep_bps", "sell_sweep_bps")
@@ -34,7 +36,10 @@ WINDOW_NUMBERS = [
 
 
 def books_of_recording(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The ten best levels after every spot diff that the snapshot does not hold, from the frames as recorded."""
+    """The ten best levels after every diff that the snapshot does not hold, from the frames as recorded.
+
+    Futures tell the last update before a diff (`pu`), of which the first one's may be older than the snapshot.
+    """
     diffs: list[dict[str, Any]] = []
     snapshot: dict[str, Any] = {}
     for message in messages:
@@ -46,9 +51,12 @@ def books_of_recording(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str,
     asks = {float(price): float(quantity) for price, quantity in snapshot["asks"]}
     last = snapshot["lastUpdateId"]
     for diff in diffs:
-        if diff["u"] <= snapshot["lastUpdateId"]:
+        if diff["u"] < snapshot["lastUpdateId"] + ("pu" not in diff):
             continue
-        assert diff["U"] <= last + 1 <= diff["u"], "the recording itself has a gap"
+        if last == snapshot["lastUpdateId"]:
+            assert diff["U"] <= last + ("pu" not in diff) <= diff["u"], "the recording itself has a gap"
+        else:
+            assert diff.get("pu", diff["U"] - 1) == last, "the recording itself has a gap"
         last = diff["u"]
         for side, changes in ((bids, diff["b"]), (asks, diff["a"])):
             side.update({float(price): float(quantity) for price, quantity in changes})
@@ -68,6 +76,25 @@ def books_of_recording(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str,
         }
 
 
+def published(books: pl.DataFrame, raw: list[dict[str, Any]]) -> pl.DataFrame:
+    """The books with their places among the records, and what the ingest measured of them.
+
+    tests/unit/orderbook/test_depth_of_books.py judges what it measured.
+    """
+    seen: Counter[str] = Counter()
+    rows = []
+    for row in raw:
+        place = seen[row["symbol"]]
+        seen[row["symbol"]] += 1
+        if row["type"] == "book":
+            rows.append({name: row[name] for name in ("symbol", "update_id", *DEPTH_ARRAYS)} | {"place": place})
+    published = pl.DataFrame(
+        rows,
+        schema_overrides=dict.fromkeys(DEPTH_ARRAYS, pl.List(pl.Float64)),
+    )
+    return books.join(published, on=["symbol", "update_id"], how="left", maintain_order="left", validate="1:1")
+
+
 def trades_of_recording(messages: Iterable[dict[str, Any]]) -> pl.DataFrame:
     """The trades as recorded: symbol, event_time_ms and quantity, negative where the buyer was the maker."""
     trades = [message["data"] for message in messages if message.get("data", {}).get("e") == "trade"]
@@ -80,7 +107,16 @@ def trades_of_recording(messages: Iterable[dict[str, Any]]) -> pl.DataFrame:
     )
 
 
-def metrics(books: pl.DataFrame) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A symbol's fitted tables: the microprice less the mid in ticks by (ticks of spread, tenth), and flow weights."""
+
+    tick_size: float
+    adjustments: Mapping[tuple[int, int], float]
+    flow_weights: Sequence[float]
+
+
+def metrics(books: pl.DataFrame, fitted: Mapping[str, Fitted] | None = None) -> pl.DataFrame:
     """Every metric of each book; `books` in the order of the updates, with at least one level a side.
 
     Where they come in several runs, between which a symbol was not live, a column `run` tells these apart. The arrays
@@ -110,24 +146,57 @@ def metrics(books: pl.DataFrame) -> pl.DataFrame:
     wb, wa = pl.col("bid_weighted_depth"), pl.col("ask_weighted_depth")
     spread = pl.col("best_ask") - pl.col("best_bid")
     mid = (pl.col("best_ask") + pl.col("best_bid")) / 2
-    return sums.with_columns(
-        imbalance_ratio=(qb - qa) / (qb + qa),
-        weighted_imbalance=(wb - wa) / (wb + wa),
-        vtob_ratio=(pl.col("best_bid_qty") + pl.col("best_ask_qty")) / (qb + qa),
-        spread=spread,
-        spread_bps=10_000 * spread / mid,
-        mid=mid,
-        queue_imbalance=(pl.col("best_bid_qty") - pl.col("best_ask_qty"))
-        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
-        weighted_mid=(pl.col("best_bid") * pl.col("best_ask_qty") + pl.col("best_ask") * pl.col("best_bid_qty"))
-        / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
-        **level_flows(),
-        **depths(),
-    ).with_columns(
-        spread_baseline=rolling_mean("spread", BASELINE_RECORDS),
-        ofi=pl.col("flow_1"),
-        multi_level_ofi=pl.sum_horizontal(*(f"flow_{level}" for level in range(1, DEPTH + 1)), ignore_nulls=False),
+    return (
+        sums.with_columns(
+            imbalance_ratio=(qb - qa) / (qb + qa),
+            weighted_imbalance=(wb - wa) / (wb + wa),
+            vtob_ratio=(pl.col("best_bid_qty") + pl.col("best_ask_qty")) / (qb + qa),
+            spread=spread,
+            spread_bps=10_000 * spread / mid,
+            mid=mid,
+            queue_imbalance=(pl.col("best_bid_qty") - pl.col("best_ask_qty"))
+            / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
+            weighted_mid=(pl.col("best_bid") * pl.col("best_ask_qty") + pl.col("best_ask") * pl.col("best_bid_qty"))
+            / (pl.col("best_bid_qty") + pl.col("best_ask_qty")),
+            **level_flows(),
+            **depths(),
+        )
+        .with_columns(
+            spread_baseline=rolling_mean("spread", BASELINE_RECORDS),
+            ofi=pl.col("flow_1"),
+            multi_level_ofi=pl.sum_horizontal(*(f"flow_{level}" for level in range(1, DEPTH + 1)), ignore_nulls=False),
+        )
+        .with_columns(
+            integrated_ofi=integrated_flow(fitted or {}, [pl.col(f"flow_{level}") for level in range(1, DEPTH + 1)]),
+            microprice=microprices(fitted or {}),
+        )
     )
+
+
+def integrated_flow(fitted: Mapping[str, Fitted], flows: Sequence[pl.Expr]) -> pl.Expr:
+    """The levels' flows times the symbol's weights, summed; null without weights."""
+    weighted = pl.lit(None, pl.Float64)
+    for symbol, of_symbol in fitted.items():
+        terms = [weight * flow for weight, flow in zip(of_symbol.flow_weights, flows, strict=True)]
+        total = pl.sum_horizontal(*terms, ignore_nulls=False)
+        weighted = pl.when(pl.col("symbol") == symbol).then(total).otherwise(weighted)
+    return weighted
+
+
+def microprices(fitted: Mapping[str, Fitted]) -> pl.Expr:
+    """The mid and what the symbol's table says of the book's state; null where the table says nothing."""
+
+    def adjusted(book: dict[str, Any]) -> float | None:
+        table = fitted.get(book["symbol"])
+        if table is None or book["best_bid"] is None:
+            return None
+        ticks = min(3, max(1, round((book["best_ask"] - book["best_bid"]) / table.tick_size)))
+        tenth = min(9, math.floor(10 * (book["best_bid_qty"] / (book["best_bid_qty"] + book["best_ask_qty"]))))
+        adjustment = table.adjustments.get((ticks, tenth))
+        return None if adjustment is None else book["mid"] + adjustment * table.tick_size
+
+    touch = ("symbol", "mid", "best_bid", "best_ask", "best_bid_qty", "best_ask_qty")
+    return pl.struct(*touch).map_elements(adjusted, pl.Float64)
 
 
 def rolling_mean(name: str, records: int) -> pl.Expr:
@@ -208,17 +277,20 @@ def window_statistics() -> Iterator[tuple[str, pl.Expr]]:
 WINDOW_VALUES = [
     *("buy_volume", "sell_volume", "signed_volume", "cvd", "trade_imbalance", "update_rate", "trade_rate"),
     *("return_square_sum", "move_sum", "delta_sum", "delta_square_sum", "move_delta_sum"),
-    *("realised_volatility_bps", "kyle_lambda"),
+    *("realised_volatility_bps", "kyle_lambda", "vpin", "spread_zscore"),
 ]
 WINDOW_COUNTS = ["buy_trades", "sell_trades", "moves"]
 
 
-def window_values(of_metrics: pl.DataFrame, trades: pl.DataFrame, window_ms: int) -> pl.DataFrame:
+def window_values(
+    of_metrics: pl.DataFrame, trades: pl.DataFrame, window_ms: int, bucket_sizes: Mapping[str, float] | None = None
+) -> pl.DataFrame:
     """What only a window has, for each symbol and window with a book.
 
     `of_metrics` holds the live books, `trades` symbol, event_time_ms and quantity, positive where it was bought.
     Realised volatility after Andersen and others (2003), from the last mids of the seconds; the price impact after Kyle
-    (1985): least squares of the seconds' changes of the mid on their signed volumes.
+    (1985): least squares of the seconds' changes of the mid on their signed volumes; VPIN with buckets of the symbol's
+    `bucket_sizes`, null without.
     """
     rows = []
     for (symbol,), books in of_metrics.group_by("symbol"):
@@ -228,7 +300,11 @@ def window_values(of_metrics: pl.DataFrame, trades: pl.DataFrame, window_ms: int
         )
         traded = own.group_by(pl.col("event_time_ms") // 1000).agg(pl.col("quantity"))
         both = seconds.join(traded, on="event_time_ms", how="full", coalesce=True).sort("event_time_ms")
+        size = (bucket_sizes or {}).get(str(symbol))
+        both = both.join(vpins(own, size), on="event_time_ms", how="left").sort("event_time_ms")
+        both = both.join(spread_zscores(books), on="event_time_ms", how="left").sort("event_time_ms")
         both = both.with_columns(
+            pl.col("vpin").forward_fill(),
             before=pl.col("mid").forward_fill().shift(1),
             delta=pl.col("quantity").list.sum().fill_null(0.0),
             window_start_ms=pl.col("event_time_ms") * 1000 // window_ms * window_ms,
@@ -239,6 +315,51 @@ def window_values(of_metrics: pl.DataFrame, trades: pl.DataFrame, window_ms: int
     schema = {"symbol": pl.String(), "window_start_ms": pl.Int64(), "window_ms": pl.Int64()}
     schema |= dict.fromkeys(WINDOW_VALUES, pl.Float64()) | dict.fromkeys(WINDOW_COUNTS, pl.Int64())
     return pl.DataFrame(rows, schema=schema)
+
+
+def vpins(trades: pl.DataFrame, size: float | None) -> pl.DataFrame:
+    """The VPIN that stands at the end of each second in which a bucket was filled: columns event_time_ms (s), vpin.
+
+    Easley, López de Prado and O'Hara (2012) with the exact side of each trade: a trade fills bucket after bucket, and
+    of the last 50 full ones the mean of |bought - sold| / size.
+    """
+    standing: dict[int, float | None] = {}
+    bought = sold = 0.0
+    imbalances: list[float] = []
+    for time_ms, quantity in trades.select("event_time_ms", "quantity").iter_rows():
+        left = abs(quantity)
+        while size is not None and left > 0:
+            # A remainder of 1e-9 of a bucket is a rounding error of the sums.
+            part = min(left, size - bought - sold)
+            bought, sold = (bought + part, sold) if quantity > 0 else (bought, sold + part)
+            left -= part
+            if size - bought - sold <= 1e-9 * size:
+                imbalances.append(abs(bought - sold) / size)
+                bought = sold = 0.0
+                standing[time_ms // 1000] = sum(imbalances[-50:]) / 50 if len(imbalances) >= 50 else None
+    schema = {"event_time_ms": pl.Int64(), "vpin": pl.Float64()}
+    return pl.DataFrame(list(standing.items()), schema=schema, orient="row")
+
+
+def spread_zscores(books: pl.DataFrame) -> pl.DataFrame:
+    """Each second's mean spread against what was usual in the last 60 s: columns event_time_ms (s), spread_zscore."""
+    means = books.group_by(pl.col("event_time_ms") // 1000).agg(
+        pl.col("spread").mean(), pl.col("mid").drop_nulls().last()
+    )
+    seconds, spreads, mids = (
+        means.sort("event_time_ms")[name].to_numpy() for name in ("event_time_ms", "spread", "mid")
+    )
+    scores: list[tuple[int, float | None]] = []
+    for second, spread, mid in zip(seconds, spreads, mids, strict=True):
+        usual = spreads[(seconds > second - 60) & (seconds <= second) & ~np.isnan(spreads)]
+        score = None
+        if len(usual) >= 10 and not math.isnan(spread):
+            low, median, high = np.quantile(usual, [0.25, 0.5, 0.75])
+            if high - low > 1e-12 * mid:
+                score = float((spread - median) / (high - low) * 1.3489795003921634)
+        scores.append((int(second), score))
+    schema = {"event_time_ms": pl.Int64(), "spread_zscore": pl.Float64()}
+    return pl.DataFrame(scores, schema=schema, orient="row")
 
 
 def _window_values(seconds: pl.DataFrame, window_ms: int) -> dict[str, Any]:
@@ -265,6 +386,8 @@ def _window_values(seconds: pl.DataFrame, window_ms: int) -> dict[str, Any]:
         "move_delta_sum": float(x @ y),
         "realised_volatility_bps": 1e4 * math.sqrt(squares) if len(pairs) else None,
         "kyle_lambda": float(np.polyfit(x, y, 1)[0]) if len(set(x)) > 1 and len(pairs) > 2 else None,
+        "vpin": seconds.sort("event_time_ms")["vpin"].last(),
+        "spread_zscore": seconds["spread_zscore"].max(),
         "buy_trades": len(bought),
         "sell_trades": len(sold),
         "moves": len(pairs),

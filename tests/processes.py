@@ -44,11 +44,13 @@ def environment(settings: Settings) -> dict[str, str]:
     values = settings.model_dump(mode="json")
     values["database_password"] = settings.database_password.get_secret_value()
     values["redis_password"] = settings.redis_password.get_secret_value()
-    written = {
-        name.upper(): ",".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-        for name, value in values.items()
-    }
-    return {**os.environ, **written}
+    return {**os.environ, **{name.upper(): _written(value) for name, value in values.items()}}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}={part}" for name, part in value.items())
+    return ",".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
 @contextmanager

@@ -57,6 +57,20 @@ def explained(
     return round(r_squared(change, full["ofi_sum"].to_list()), 3), round(r_squared(change, *levels), 3)
 
 
+def explained_next(windows: list[dict[str, Any]], metrics: list[dict[str, Any]], symbol: str) -> float:
+    """R² of the price change of the next 10 s on the order flow imbalance of these."""
+    last_event_ms = max(row["event_time_ms"] for row in metrics if row["symbol"] == symbol)
+    full = full_windows(windows, symbol, 10_000, last_event_ms)
+    return r_squared(full["mid_change"].to_list()[1:], full["ofi_sum"].to_list()[:-1])
+
+
+def explained_by_integrated(windows: list[dict[str, Any]], metrics: list[dict[str, Any]], symbol: str) -> float:
+    """R² of the price change over 10 s on the integrated order flow imbalance, to three decimals."""
+    last_event_ms = max(row["event_time_ms"] for row in metrics if row["symbol"] == symbol)
+    full = full_windows(windows, symbol, 10_000, last_event_ms)
+    return round(r_squared(full["mid_change"].to_list(), full["integrated_ofi_sum"].to_list()), 3)
+
+
 def explained_by_volume(
     windows: list[dict[str, Any]], metrics: list[dict[str, Any]], symbol: str, window_ms: int = 10_000
 ) -> float:

@@ -70,6 +70,8 @@ SELECT
   $quantity_columns,
   level_updates, trades, buy_qty, sell_qty,
   $level_flows AS level_flows,
+  $flow_weights AS flow_weights,
+  $adjustments AS adjustments,
   $follows_on AS follows_on,
   last_bid_depth, last_ask_depth, last_level_updates, last_trades,
   (last_bid_price[1] + last_ask_price[1]) / 2 AS last_mid,

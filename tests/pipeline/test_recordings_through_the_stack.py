@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from local_stack.postgres import EmbeddedPostgres
 from local_stack.valkey import EmbeddedValkey
 from orderbook.settings import Settings
 from orderbook.topics import Topics
-from tests import oracle, reference
+from tests import fitting_oracle, oracle, reference
 from tests.processes import eventually, running
 from tests.recordings import BTC, ETH, lines, recording
 from tests.topics import TopicReader
@@ -52,6 +51,7 @@ def run(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Run]:
     files = recording(BTC) + recording(ETH)
+    trades = _trades()
     folder = tmp_path_factory.mktemp("pipeline")
     with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS orderbook_metrics, orderbook_alerts CASCADE")
@@ -69,6 +69,7 @@ def run(
         redis_host=valkey_server.host,
         redis_port=valkey_server.port,
         redis_latest_ttl_s=3600,
+        vpin_bucket_sizes=_bucket_sizes(trades),
         state_dir=folder / "state",
     )
     create_topics(settings)
@@ -89,7 +90,11 @@ def run(
         )
         readers[topics.metrics].read_until(lambda rows: len(rows) >= expected_books.height)
         readers[topics.raw].read_all()
-        expected_metrics = oracle.metrics(_with_depth(expected_books, readers[topics.raw].rows))
+        fitted = {}
+        for symbol in settings.symbols:
+            own = expected_books.filter(symbol=symbol)
+            fitted[symbol] = fitting_oracle.fitted(own.to_dicts(), oracle.metrics(own), 0.01)
+        expected_metrics = oracle.metrics(oracle.published(expected_books, readers[topics.raw].rows), fitted)
         expected_windows = oracle.windows(expected_metrics)
         with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
             eventually(lambda: _stored(connection) >= expected_windows.height or None, 60.0)
@@ -110,23 +115,15 @@ def run(
         reader.close()
 
 
-def _with_depth(books: pl.DataFrame, raw: list[dict[str, Any]]) -> pl.DataFrame:
-    """The books with their places among the records, and what the ingest measured of them.
+def _trades() -> pl.DataFrame:
+    return pl.concat(oracle.trades_of_recording(message for _, message in lines(names)) for names in (BTC, ETH))
 
-    tests/unit/orderbook/test_depth_of_books.py judges what it measured.
-    """
-    seen: Counter[str] = Counter()
-    rows = []
-    for row in raw:
-        place = seen[row["symbol"]]
-        seen[row["symbol"]] += 1
-        if row["type"] == "book":
-            rows.append({name: row[name] for name in ("symbol", "update_id", *oracle.DEPTH_ARRAYS)} | {"place": place})
-    published = pl.DataFrame(
-        rows,
-        schema_overrides=dict.fromkeys(oracle.DEPTH_ARRAYS, pl.List(pl.Float64)),
-    )
-    return books.join(published, on=["symbol", "update_id"], how="left", maintain_order="left", validate="1:1")
+
+def _bucket_sizes(trades: pl.DataFrame) -> dict[str, float]:
+    """VPIN's buckets: a fiftieth of what the recording holds of a symbol."""
+    return {
+        str(symbol): float(of_symbol["quantity"].abs().sum()) / 50 for (symbol,), of_symbol in trades.group_by("symbol")
+    }
 
 
 def _stored(connection: psycopg.Connection) -> int:
@@ -221,8 +218,8 @@ def _keys(windows: pl.DataFrame) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("window_ms", [1000, 10_000, 60_000])
 def test_trades_returns_and_impact_equal_an_independent_computation(run: Run, window_ms: int) -> None:
     ours = pl.DataFrame(run.windows, infer_schema_length=None).filter(window_ms=window_ms)
-    trades = pl.concat(oracle.trades_of_recording(message for _, message in lines(names)) for names in (BTC, ETH))
-    theirs = oracle.window_values(run.expected_metrics, trades, window_ms)
+    trades = _trades()
+    theirs = oracle.window_values(run.expected_metrics, trades, window_ms, _bucket_sizes(trades))
     closed = theirs.filter(pl.struct("symbol", "window_start_ms").is_in(_keys(ours)))
     oracle.assert_equal(
         ours.sort("symbol", "window_start_ms"),
@@ -230,6 +227,27 @@ def test_trades_returns_and_impact_equal_an_independent_computation(run: Run, wi
         exact=["symbol", "window_start_ms", *oracle.WINDOW_COUNTS],
         close=oracle.WINDOW_VALUES,
     )
+
+
+def test_vpin_is_what_the_handbook_says(run: Run) -> None:
+    """Of the whole recording in 50 buckets."""
+    newest = {row["symbol"]: row for row in sorted(run.windows, key=lambda row: row["window_end_ms"])}
+    assert {symbol: round(row["vpin"], 3) for symbol, row in newest.items()} == {"BTCUSDT": 0.402, "ETHUSDT": 0.457}
+
+
+def test_the_share_of_the_touch_is_what_the_handbook_says(run: Run) -> None:
+    """vtob_ratio: the 5th, 50th and 95th percentile of all updates."""
+    rows = pl.DataFrame(run.metrics, infer_schema_length=None)
+    percentiles = {
+        symbol: [round(rows.filter(symbol=symbol)["vtob_ratio"].quantile(share) or 0, 2) for share in (0.05, 0.5, 0.95)]
+        for symbol in ("BTCUSDT", "ETHUSDT")
+    }
+    assert percentiles == {"BTCUSDT": [0.37, 0.66, 0.83], "ETHUSDT": [0.18, 0.37, 0.59]}
+
+
+def test_order_flow_says_little_about_what_comes_next(run: Run) -> None:
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        assert 0 <= reference.explained_next(run.windows, run.metrics, symbol) < 0.065
 
 
 def test_signed_volume_explains_what_the_handbook_says(run: Run) -> None:
@@ -242,6 +260,12 @@ def test_order_flow_explains_what_the_handbook_says(run: Run) -> None:
     """R² of the price change over 10 s: order flow imbalance at the touch, and of ten levels."""
     assert reference.explained(run.windows, run.metrics, "BTCUSDT") == (0.615, 0.715)
     assert reference.explained(run.windows, run.metrics, "ETHUSDT") == (0.684, 0.835)
+
+
+def test_integrated_order_flow_explains_what_the_page_says(run: Run) -> None:
+    """docs/reference.md: R² of the price change over 10 s."""
+    assert reference.explained_by_integrated(run.windows, run.metrics, "BTCUSDT") == 0.628
+    assert reference.explained_by_integrated(run.windows, run.metrics, "ETHUSDT") == 0.755
 
 
 @pytest.mark.parametrize("window_ms", [1000, 10_000, 60_000])

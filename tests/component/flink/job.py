@@ -24,6 +24,9 @@ START_WITHIN_S = 240.0
 FINISH_WITHIN_S = 180.0
 REPOSITORY = Path(__file__).resolve().parents[3]
 RULES_FILE = Path(__file__).with_name("rules.yaml")
+FITTED_FILE = Path(__file__).with_name("fitted.json")
+BUCKET_SIZES = {"BTCUSDT": 1.5, "ETHUSDT": 0.4}
+"""A bucket of VPIN takes more than one trade, or a trade fills several."""
 
 
 def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> None:
@@ -55,6 +58,8 @@ class Job:
             "DEPTH_LEVELS": "6",
             "SPREAD_BASELINE_UPDATES": "150",
             "ALERT_RULES_FILE": str(RULES_FILE),
+            "FITTED_FILE": str(FITTED_FILE),
+            "VPIN_BUCKET_SIZES": ",".join(f"{symbol}={size}" for symbol, size in BUCKET_SIZES.items()),
             "CHECKPOINT_INTERVAL_MS": "1000",
             "STATE_DIR": str(folder / "state"),
             "ORDERBOOK_READY_FILE": str(self._ready),

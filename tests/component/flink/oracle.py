@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import polars as pl
 
 from orderbook.messages import Book, FeedGap, Heartbeat, Trade
 from tests import oracle
+from tests.component.flink.job import BUCKET_SIZES, FITTED_FILE
 from tests.component.flink.market import DEPTH, Record
 
 BASELINE_RECORDS = 150
@@ -91,12 +93,36 @@ def metrics(records: list[Record]) -> pl.DataFrame:
     frame = frame.with_columns(pl.when(two_sided).then(value).alias(name) for name, value in oracle.depths().items())
     flows = pl.DataFrame(_flows(records), schema=FLOW_SCHEMA, orient="row")
     frame = frame.join(flows, on=["symbol", "update_id"], how="left", maintain_order="left", validate="1:1")
+    of_levels = [pl.col("level_flows").list.get(level) for level in range(DEPTH)]
+    tables = fitted_tables()
+    of_depth = {symbol: table for symbol, table in tables.items() if len(table.flow_weights) == DEPTH}
+    frame = frame.with_columns(
+        integrated_ofi=oracle.integrated_flow(of_depth, of_levels), microprice=oracle.microprices(tables)
+    )
     usual = {f"{name}_baseline": oracle.rolling_mean(name, BASELINE_RECORDS) for name in ("spread", *DEPTHS)}
     two_sided_books = pl.col("spread").is_not_null().cast(pl.Int64)
     counted = two_sided_books.rolling_sum_by("place", window_size=f"{BASELINE_RECORDS}i", min_samples=1).over("symbol")
     return frame.with_columns(baseline_books=counted, **usual).drop(
         "bid_price", "bid_qty", "ask_price", "ask_qty", "place"
     )
+
+
+def fitted_tables() -> dict[str, oracle.Fitted]:
+    """The tables of FITTED_FILE that are for the simulator."""
+    return {
+        table["symbol"]: oracle.Fitted(
+            table["tick_size"],
+            {
+                (spread, tenth): adjustment
+                for spread, of_spread in enumerate(table["adjustments"], start=1)
+                for tenth, adjustment in enumerate(of_spread)
+                if adjustment is not None
+            },
+            table["flow_weights"],
+        )
+        for table in json.loads(FITTED_FILE.read_text(encoding="utf-8"))["symbols"]
+        if "simulator" in table["venues"]
+    }
 
 
 def _places(records: list[Record]) -> list[int]:
@@ -177,7 +203,9 @@ def windows(records: list[Record], books: pl.DataFrame) -> pl.DataFrame:
         orient="row",
     )
     of_all_lengths = pl.concat(oracle.windows(proven, window_ms) for window_ms in WINDOWS_MS)
-    values = pl.concat(oracle.window_values(proven, _trades(records), window_ms) for window_ms in WINDOWS_MS)
+    values = pl.concat(
+        oracle.window_values(proven, _trades(records), window_ms, BUCKET_SIZES) for window_ms in WINDOWS_MS
+    )
     key = ["symbol", "window_ms", "window_start_ms"]
     known = of_all_lengths.join(trusted, on=key, validate="1:1").join(values, on=key, validate="1:1")
     return known.with_columns(

@@ -110,6 +110,10 @@ def test_metrics_equal_the_definitions(undisturbed: tuple[Job, Outputs], expecte
     got = frame(written, expected.metrics)
     wanted = expected.metrics.select(got.columns)
     assert got["best_bid"].null_count() > 0, "the market has one-sided books"
+    for fitted in ("microprice", "integrated_ofi"):
+        of_symbols = {symbol for (symbol,), rows in got.group_by("symbol") if rows[fitted].drop_nulls().len()}
+        assert {"BTCUSDT", "ETHUSDT"} <= of_symbols, "the market has symbols with a table"
+        assert "SOLUSDT" not in of_symbols, "and one whose table is another venue's"
     # Within a symbol in the order of the topic; the symbols among each other as they come.
     for symbol in expected.metrics["symbol"].unique():
         of_symbol = pl.col("symbol") == symbol
@@ -128,6 +132,8 @@ def test_windows_equal_the_definitions(undisturbed: tuple[Job, Outputs], expecte
     wanted = expected.windows.select(got.columns).sort("symbol", "window_ms", "window_start_ms")
     assert_frame_equal(got, wanted, rel_tol=1e-9, abs_tol=1e-12)
     assert wanted["window_ms"].unique().sort().to_list() == [1000, 10_000, 60_000]
+    for name in ("vpin", "spread_zscore", "microprice_close"):
+        assert 0 < wanted[name].null_count() < wanted.height, name
     doubted = wanted.filter(pl.col("trusted_ms") < pl.col("window_ms"))
     assert 0 < doubted.filter(window_ms=1000).height < wanted.filter(window_ms=1000).height
 

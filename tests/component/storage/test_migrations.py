@@ -56,6 +56,7 @@ def test_an_empty_database_gets_tables_with_the_catalogue_s_columns(connection: 
         "0005_orderbook_alerts_context.sql": "applied",
         "0006_metric_windows.sql": "applied",
         "0007_depth_and_sweeps.sql": "applied",
+        "0008_fitted_and_volume_metrics.sql": "applied",
     }
     columns = connection.execute(
         "SELECT attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) FROM pg_attribute "

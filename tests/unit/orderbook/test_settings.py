@@ -39,6 +39,12 @@ def test_the_defaults_are_the_documented_ones() -> None:
             "SYMBOLS holds 'ALL:usdt', which picks nothing: write ALL:USDT for every market",
         ),
         ({"SYMBOLS": "TOP0:USDT"}, "SYMBOLS holds 'TOP0:USDT', which picks nothing"),
+        (
+            {"VPIN_BUCKET_SIZES": "BTCUSDT=25,ETHUSDT"},
+            "VPIN_BUCKET_SIZES holds 'ETHUSDT': write SYMBOL=quantity once for each, for example BTCUSDT=25",
+        ),
+        ({"VPIN_BUCKET_SIZES": "BTCUSDT=25,BTCUSDT=26"}, "VPIN_BUCKET_SIZES holds 'BTCUSDT=26': write SYMBOL=quantity"),
+        ({"VPIN_BUCKET_SIZES": "BTCUSDT=0"}, "VPIN_BUCKET_SIZES="),
         ({"REQUEST_WEIGHT_SHARE": "0"}, "REQUEST_WEIGHT_SHARE=0 is refused: input should be greater than 0"),
         (
             {"ALERT_THRESHOLD_MEDIUM": "0.8"},
