@@ -283,14 +283,18 @@ WINDOW_COUNTS = ["buy_trades", "sell_trades", "moves"]
 
 
 def window_values(
-    of_metrics: pl.DataFrame, trades: pl.DataFrame, window_ms: int, bucket_sizes: Mapping[str, float] | None = None
+    of_metrics: pl.DataFrame,
+    trades: pl.DataFrame,
+    window_ms: int,
+    bucket_sizes: Mapping[str, float] | None = None,
+    buckets_a_day: int = 50,
 ) -> pl.DataFrame:
     """What only a window has, for each symbol and window with a book.
 
     `of_metrics` holds the live books, `trades` symbol, event_time_ms and quantity, positive where it was bought.
     Realised volatility after Andersen and others (2003), from the last mids of the seconds; the price impact after Kyle
     (1985): least squares of the seconds' changes of the mid on their signed volumes; VPIN with buckets of the symbol's
-    `bucket_sizes`, null without.
+    `bucket_sizes`, or else of the pace of the day before over `buckets_a_day`.
     """
     rows = []
     for (symbol,), books in of_metrics.group_by("symbol"):
@@ -300,8 +304,10 @@ def window_values(
         )
         traded = own.group_by(pl.col("event_time_ms") // 1000).agg(pl.col("quantity"))
         both = seconds.join(traded, on="event_time_ms", how="full", coalesce=True).sort("event_time_ms")
-        size = (bucket_sizes or {}).get(str(symbol))
-        both = both.join(vpins(own, size), on="event_time_ms", how="left").sort("event_time_ms")
+        fixed = (bucket_sizes or {}).get(str(symbol))
+        both = both.join(
+            vpins(own, [fixed] * own.height if fixed else day_sizes(own, buckets_a_day)), on="event_time_ms", how="left"
+        ).sort("event_time_ms")
         both = both.join(spread_zscores(books), on="event_time_ms", how="left").sort("event_time_ms")
         both = both.with_columns(
             pl.col("vpin").forward_fill(),
@@ -317,28 +323,41 @@ def window_values(
     return pl.DataFrame(rows, schema=schema)
 
 
-def vpins(trades: pl.DataFrame, size: float | None) -> pl.DataFrame:
+def vpins(trades: pl.DataFrame, sizes: Sequence[float | None]) -> pl.DataFrame:
     """The VPIN that stands at the end of each second in which a bucket was filled: columns event_time_ms (s), vpin.
 
-    Easley, López de Prado and O'Hara (2012) with the exact side of each trade: a trade fills bucket after bucket, and
-    of the last 50 full ones the mean of |bought - sold| / size.
+    Easley, López de Prado and O'Hara (2012) with the exact side of each trade: a trade fills bucket after bucket, of
+    the size at its time, and of the last 50 full ones the mean of |bought - sold| / size.
     """
     standing: dict[int, float | None] = {}
     bought = sold = 0.0
     imbalances: list[float] = []
-    for time_ms, quantity in trades.select("event_time_ms", "quantity").iter_rows():
-        left = abs(quantity)
-        while size is not None and left > 0:
-            # A remainder of 1e-9 of a bucket is a rounding error of the sums.
-            part = min(left, size - bought - sold)
+    for (time_ms, quantity), size in zip(trades.select("event_time_ms", "quantity").iter_rows(), sizes, strict=True):
+        left = abs(quantity) / size if size else 0.0
+        while left > 0:
+            part = min(left, 1 - bought - sold)
             bought, sold = (bought + part, sold) if quantity > 0 else (bought, sold + part)
             left -= part
-            if size - bought - sold <= 1e-9 * size:
-                imbalances.append(abs(bought - sold) / size)
+            # A remainder of 1e-9 of a bucket is a rounding error of the sums.
+            if 1 - bought - sold <= 1e-9:
+                imbalances.append(abs(bought - sold))
                 bought = sold = 0.0
                 standing[time_ms // 1000] = sum(imbalances[-50:]) / 50 if len(imbalances) >= 50 else None
     schema = {"event_time_ms": pl.Int64(), "vpin": pl.Float64()}
     return pl.DataFrame(list(standing.items()), schema=schema, orient="row")
+
+
+def day_sizes(trades: pl.DataFrame, buckets_a_day: int) -> list[float | None]:
+    """Each trade's bucket size by the pace of the UTC day before; None where less than an hour of it is known."""
+    day_ms = 86_400_000
+    days = trades["event_time_ms"] // day_ms
+    volumes = {day: float(trades.filter(days == day)["quantity"].abs().sum()) for day in days.unique()}
+    sizes: list[float | None] = []
+    for day in days:
+        known_ms = min(day_ms, day * day_ms - trades["event_time_ms"][0])
+        enough = day - 1 in volumes and known_ms >= 3_600_000
+        sizes.append(volumes[day - 1] * day_ms / known_ms / buckets_a_day if enough else None)
+    return sizes
 
 
 def spread_zscores(books: pl.DataFrame) -> pl.DataFrame:

@@ -27,6 +27,7 @@ RULES_FILE = Path(__file__).with_name("rules.yaml")
 FITTED_FILE = Path(__file__).with_name("fitted.json")
 BUCKET_SIZES = {"BTCUSDT": 1.5, "ETHUSDT": 0.4}
 """A bucket of VPIN takes more than one trade, or a trade fills several."""
+BUCKETS_A_DAY = 35
 
 
 def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> None:
@@ -59,6 +60,7 @@ class Job:
             "SPREAD_BASELINE_UPDATES": "150",
             "ALERT_RULES_FILE": str(RULES_FILE),
             "FITTED_FILE": str(FITTED_FILE),
+            "VPIN_BUCKETS_A_DAY": str(BUCKETS_A_DAY),
             "VPIN_BUCKET_SIZES": ",".join(f"{symbol}={size}" for symbol, size in BUCKET_SIZES.items()),
             "CHECKPOINT_INTERVAL_MS": "1000",
             "STATE_DIR": str(folder / "state"),

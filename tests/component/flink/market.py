@@ -13,6 +13,7 @@ from tests.records import new_book, new_heartbeat
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 QUIET = "ADAUSDT"
+TRADED_FOR_DAYS = "SOLUSDT"
 PARTITIONS = 5
 BEGIN_MS = 1_723_161_255_137
 SECONDS = 40
@@ -142,6 +143,9 @@ def _trades(symbol: str) -> list[Trade]:
         for second in range(SECONDS)
         for _ in range(dice.choice([0, 0, 1, 2, 7]))
     )
+    if symbol == TRADED_FOR_DAYS:
+        # Two UTC days and a part of the one before, so that VPIN's buckets take their size from the day before.
+        times = [BEGIN_MS - 2_400_000 * ago - dice.randrange(2_000_000) for ago in range(80, 0, -1)] + times
     return [
         Trade(
             venue="simulator",

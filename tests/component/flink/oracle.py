@@ -11,7 +11,7 @@ import polars as pl
 
 from orderbook.messages import Book, FeedGap, Heartbeat, Trade
 from tests import oracle
-from tests.component.flink.job import BUCKET_SIZES, FITTED_FILE
+from tests.component.flink.job import BUCKET_SIZES, BUCKETS_A_DAY, FITTED_FILE
 from tests.component.flink.market import DEPTH, Record
 
 BASELINE_RECORDS = 150
@@ -204,7 +204,8 @@ def windows(records: list[Record], books: pl.DataFrame) -> pl.DataFrame:
     )
     of_all_lengths = pl.concat(oracle.windows(proven, window_ms) for window_ms in WINDOWS_MS)
     values = pl.concat(
-        oracle.window_values(proven, _trades(records), window_ms, BUCKET_SIZES) for window_ms in WINDOWS_MS
+        oracle.window_values(proven, _trades(records), window_ms, BUCKET_SIZES, BUCKETS_A_DAY)
+        for window_ms in WINDOWS_MS
     )
     key = ["symbol", "window_ms", "window_start_ms"]
     known = of_all_lengths.join(trusted, on=key, validate="1:1").join(values, on=key, validate="1:1")
