@@ -56,7 +56,7 @@ def configuration(
         options["execution.state-recovery.path"] = resume_from
     if jars:
         # Each exchange takes buffers by the square of the parallelism: too few, and none of them flows.
-        network = f"{24 * settings.flink_parallelism}mb"
+        network = f"{22 * settings.flink_parallelism + 2 * settings.flink_parallelism**2}mb"
         options |= {
             "pipeline.jars": ";".join(jar.resolve().as_uri() for jar in jars),
             "taskmanager.memory.network.min": network,

@@ -42,6 +42,15 @@ def free_port() -> int:
 @contextmanager
 def running(server: Served, log: Path) -> Iterator[Served]:
     """Run a server for the length of the block; its output goes to `log`, and to the error when it does not start."""
+    process = start(server, log)
+    try:
+        yield server
+    finally:
+        stop(server, process)
+
+
+def start(server: Service, log: Path) -> subprocess.Popen[bytes]:
+    """Start a server, on the files that it left if it ran before, and return its process when it is ready."""
     asyncio.run(server.prepare())
     program = server.program()
     with log.open("ab") as output:
@@ -60,14 +69,20 @@ def running(server: Served, log: Path) -> Iterator[Served]:
         )
     try:
         _wait_until_ready(server, process, log)
-        yield server
-    finally:
-        process.send_signal(server.stop_signal)
-        try:
-            process.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    except BaseException:
+        stop(server, process)
+        raise
+    return process
+
+
+def stop(server: Service, process: subprocess.Popen[bytes]) -> None:
+    """End a server's process, if need be by force."""
+    process.send_signal(server.stop_signal)
+    try:
+        process.wait(STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_until_ready(server: Service, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from connectors.kafka.log_ends import log_ends
 from local_stack.process import end_with_parent
 from orderbook.topics import Topics
 from tests.component.flink.market import DEPTH, PARTITIONS, Record
@@ -76,6 +77,11 @@ class Job:
 
     def start(self) -> None:
         """Start it and wait until every task runs."""
+        self.launch()
+        self.wait_for_start()
+
+    def launch(self) -> None:
+        """Start it."""
         self._ready.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
@@ -84,9 +90,15 @@ class Job:
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
                 preexec_fn=end_with_parent(signal.SIGKILL),  # noqa: PLW1509 - one system call before its program
             )
         self._process = process
+
+    def wait_for_start(self) -> None:
+        """Wait until every task runs."""
+        process = self._process
+        assert process is not None
         wait_until(lambda: self._ready.exists() or process.poll() is not None, START_WITHIN_S, "the job runs")
         assert process.poll() is None, self.log.read_text(errors="replace")[-3000:]
         self.family = psutil.Process(process.pid).children(recursive=True)
@@ -97,6 +109,13 @@ class Job:
         self._process.send_signal(with_signal)
         return self._process.wait(60)
 
+    def kill(self) -> None:
+        """kill -9 of every process it consists of, at once."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        assert self._process.wait(30) == -signal.SIGKILL
+        wait_until(lambda: not self.survivors(), 30, f"{self.survivors()} end")
+
     def survivors(self) -> list[str]:
         """Names of the processes it started that still run."""
         return [process.name() for process in self.family if alive(process)]
@@ -105,14 +124,54 @@ class Job:
         """How many complete checkpoints there are."""
         return len(list((self.folder / "state" / "flink").glob("*/*/chk-*/_metadata")))
 
-    def produce(self, records: list[Record]) -> None:
+    def jvm_log(self) -> str:
+        """What its JVM has logged so far."""
+        [log] = (self.folder / "state" / "logs").glob("flink-*.log")
+        return log.read_text(errors="replace")
+
+    def settle(self) -> None:
+        """Return when all that was produced has gone through the job, and what it wrote of that is on the broker.
+
+        The group's offsets are those of a complete checkpoint. The last watermark is made within 200 ms after the last
+        record, so that the barrier of the checkpoint after the next has it before itself.
+        """
+        wait_until(lambda: self._unread() == 0, FINISH_WITHIN_S, f"every record is read, by {self.log}")
+        before = self.newest_checkpoint()
+        wait_until(
+            lambda: self.newest_checkpoint() >= before + 2, FINISH_WITHIN_S, f"two more checkpoints, by {self.log}"
+        )
+
+    def _unread(self) -> int:
+        """How many records of the inputs lie beyond the offsets of the job's newest complete checkpoint."""
+        inputs = [
+            TopicPartition(topic, number)
+            for topic in (self.topics.raw, self.topics.trades)
+            for number in range(PARTITIONS)
+        ]
+        group = {"bootstrap.servers": self.bootstrap_servers, "group.id": f"{self.topics.prefix}-flink"}
+        consumer = Consumer(group)
+        read = sum(max(one.offset, 0) for one in consumer.committed(inputs, timeout=10))
+        consumer.close()
+        return self.count(self.topics.raw) + self.count(self.topics.trades) - read
+
+    def count(self, topic: str) -> int:
+        """How many records a topic holds."""
+        ends = log_ends(self.bootstrap_servers, (topic,))
+        return sum(ends.values())
+
+    def newest_checkpoint(self) -> int:
+        """The number of the newest complete checkpoint, 0 before the first; a resumed job counts on."""
+        complete = (self.folder / "state" / "flink").glob("*/*/chk-*/_metadata")
+        return max((int(file.parent.name.removeprefix("chk-")) for file in complete), default=0)
+
+    def produce(self, records: list[Record], *, within_s: float = 30.0) -> None:
         """Write records to their topics, in their order; returns when the broker has them."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5, "enable.idempotence": True})
         for record in records:
             producer.produce(
                 getattr(self.topics, record.topic), record.value, key=record.key, partition=record.partition
             )
-        assert producer.flush(30) == 0
+        assert producer.flush(within_s) == 0
 
     def written(self, topic: str) -> list[tuple[str, int, bytes]]:
         """Every record of an output topic as (key, partition, value), each partition in its order."""

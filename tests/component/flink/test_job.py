@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import signal
+import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,13 @@ from runtime.alert_rules import rules_in_force
 from tests.component.flink import oracle
 from tests.component.flink.job import FINISH_WITHIN_S, RULES_FILE, START_WITHIN_S, Job, wait_until
 from tests.component.flink.market import QUIET, Record, records
+from tests.servers import broker_jars, free_port, start, stop
 
 pytestmark = [pytest.mark.component, pytest.mark.pipeline, pytest.mark.timeout(1200)]
+
+OUTAGE_S = 60.0
+SILENT_S = 32.0
+"""Longer than Kafka's clients wait for an answer."""
 
 Outputs = dict[str, list[tuple[str, int, bytes]]]
 
@@ -217,7 +224,45 @@ def test_after_kill_9_at_another_parallelism_the_output_is_the_same(
     outputs = finished(job, expected)
     assert job.end(signal.SIGINT) == 0
 
-    _, calm = undisturbed
+    assert_same_output(outputs, undisturbed[1])
+
+
+@pytest.mark.recovery
+def test_a_minute_without_the_broker_loses_nothing_and_restarts_nothing(
+    undisturbed: tuple[Job, Outputs], expected: Expected, tmp_path: Path
+) -> None:
+    """For half a minute it holds its connections and is silent, for the other half they are refused."""
+    server = EmbeddedKafka("127.0.0.1", free_port(), free_port(), folder=tmp_path / "kafka", jars=broker_jars())
+    log = tmp_path / "kafka.log"
+    broker = start(server, log)
+    try:
+        job = Job(server.bootstrap_servers, tmp_path, parallelism=1)
+        job.start()
+        third = len(expected.records) // 3
+        job.produce(expected.records[:third])
+        wait_until(lambda: job.count(job.topics.processed) > 10, FINISH_WITHIN_S, "windows are written")
+        with ThreadPoolExecutor(1) as pool:
+            # The job is at work on these when the broker stops, and the rest comes meanwhile.
+            job.produce(expected.records[third : 2 * third])
+            broker.send_signal(signal.SIGSTOP)
+            waiting = pool.submit(job.produce, expected.records[2 * third :], within_s=240.0)
+            time.sleep(SILENT_S)
+            broker.kill()
+            broker.wait()
+            time.sleep(OUTAGE_S - SILENT_S)
+            broker = start(server, log)
+            waiting.result()
+        outputs = finished(job, expected)
+        restarts = [line for line in job.jvm_log().splitlines() if "RUNNING to RESTARTING" in line]
+        assert job.end(signal.SIGTERM) == 0
+    finally:
+        stop(server, broker)
+    assert restarts == []
+    assert_same_output(outputs, undisturbed[1])
+
+
+def assert_same_output(outputs: Outputs, calm: Outputs) -> None:
+    """The same rows, each once by its key."""
     assert once(windows_of(outputs)) == once(windows_of(calm))
     assert once(metrics_of(outputs)) == once(metrics_of(calm))
     steps = {(alert.alert_id, alert.step): alert for alert in alerts_of(outputs)}
