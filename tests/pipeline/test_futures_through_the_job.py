@@ -16,7 +16,7 @@ from orderbook.fitted import FittedTables, encode_fitted
 from orderbook.settings import Settings
 from orderbook.topics import Topics
 from runtime.fitted_tables import fitted_in_force
-from tests import fitting_oracle, oracle, reference
+from tests import fitting_oracle, oracle, reference, window_oracle
 from tests.processes import eventually, running
 from tests.recordings import USDM_BTC, lines, recording
 from tests.topics import TopicReader
@@ -107,8 +107,8 @@ def test_every_window_equals_an_independent_computation(
 ) -> None:
     ours = pl.DataFrame(written["processed"], infer_schema_length=None).filter(window_ms=window_ms)
     key = ["symbol", "window_ms", "window_start_ms"]
-    theirs = oracle.windows(expected, window_ms).join(
-        oracle.window_values(expected, trades(), window_ms, bucket_sizes()), on=key, validate="1:1"
+    theirs = window_oracle.windows(expected, window_ms).join(
+        window_oracle.window_values(expected, trades(), window_ms, bucket_sizes()), on=key, validate="1:1"
     )
     # The last of the longer windows is closed by no record.
     closed = theirs.filter(pl.col("window_start_ms") <= ours["window_start_ms"].max())
@@ -116,8 +116,15 @@ def test_every_window_equals_an_independent_computation(
     oracle.assert_equal(
         ours.sort("window_start_ms"),
         closed.sort("window_start_ms"),
-        exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id", *oracle.WINDOW_COUNTS],
-        close=[*oracle.WINDOW_NUMBERS, *oracle.WINDOW_VALUES],
+        exact=[
+            "symbol",
+            "window_start_ms",
+            "updates",
+            "first_update_id",
+            "last_update_id",
+            *window_oracle.WINDOW_COUNTS,
+        ],
+        close=[*window_oracle.WINDOW_NUMBERS, *window_oracle.WINDOW_VALUES],
     )
 
 

@@ -20,7 +20,7 @@ from local_stack.postgres import EmbeddedPostgres
 from local_stack.valkey import EmbeddedValkey
 from orderbook.settings import Settings
 from orderbook.topics import Topics
-from tests import fitting_oracle, oracle, reference
+from tests import fitting_oracle, oracle, reference, window_oracle
 from tests.processes import eventually, running
 from tests.recordings import BTC, ETH, lines, recording
 from tests.topics import TopicReader
@@ -95,7 +95,7 @@ def run(
             own = expected_books.filter(symbol=symbol)
             fitted[symbol] = fitting_oracle.fitted(own.to_dicts(), oracle.metrics(own), 0.01)
         expected_metrics = oracle.metrics(oracle.published(expected_books, readers[topics.raw].rows), fitted)
-        expected_windows = oracle.windows(expected_metrics)
+        expected_windows = window_oracle.windows(expected_metrics)
         with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
             eventually(lambda: _stored(connection) >= expected_windows.height or None, 60.0)
         for reader in readers.values():
@@ -188,9 +188,9 @@ def test_every_window_equals_an_independent_computation(run: Run) -> None:
         ours,
         run.expected_windows,
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
-        close=oracle.WINDOW_NUMBERS,
+        close=window_oracle.WINDOW_NUMBERS,
     )
-    oracle.assert_measured(ours, oracle.WINDOW_DEPTHS)
+    oracle.assert_measured(ours, window_oracle.WINDOW_DEPTHS)
     assert (ours["window_end_ms"] - ours["window_start_ms"]).unique().to_list() == [1000]
 
 
@@ -198,16 +198,16 @@ def test_every_window_equals_an_independent_computation(run: Run) -> None:
 def test_the_longer_windows_equal_an_independent_computation(run: Run, window_ms: int) -> None:
     """All but the last of each symbol, which no record closes."""
     ours = pl.DataFrame(run.windows, infer_schema_length=None).filter(window_ms=window_ms)
-    theirs = oracle.windows(run.expected_metrics, window_ms)
+    theirs = window_oracle.windows(run.expected_metrics, window_ms)
     last = pl.col("window_start_ms") == pl.col("window_start_ms").max().over("symbol")
     closed = theirs.filter(~last | pl.struct("symbol", "window_start_ms").is_in(_keys(ours)))
     oracle.assert_equal(
         ours.sort("symbol", "window_start_ms"),
         closed,
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
-        close=oracle.WINDOW_NUMBERS,
+        close=window_oracle.WINDOW_NUMBERS,
     )
-    oracle.assert_measured(ours, oracle.WINDOW_DEPTHS)
+    oracle.assert_measured(ours, window_oracle.WINDOW_DEPTHS)
     assert closed.height >= theirs.height - 2
 
 
@@ -219,13 +219,13 @@ def _keys(windows: pl.DataFrame) -> list[dict[str, Any]]:
 def test_trades_returns_and_impact_equal_an_independent_computation(run: Run, window_ms: int) -> None:
     ours = pl.DataFrame(run.windows, infer_schema_length=None).filter(window_ms=window_ms)
     trades = _trades()
-    theirs = oracle.window_values(run.expected_metrics, trades, window_ms, _bucket_sizes(trades))
+    theirs = window_oracle.window_values(run.expected_metrics, trades, window_ms, _bucket_sizes(trades))
     closed = theirs.filter(pl.struct("symbol", "window_start_ms").is_in(_keys(ours)))
     oracle.assert_equal(
         ours.sort("symbol", "window_start_ms"),
         closed.sort("symbol", "window_start_ms"),
-        exact=["symbol", "window_start_ms", *oracle.WINDOW_COUNTS],
-        close=oracle.WINDOW_VALUES,
+        exact=["symbol", "window_start_ms", *window_oracle.WINDOW_COUNTS],
+        close=window_oracle.WINDOW_VALUES,
     )
 
 
@@ -276,7 +276,7 @@ def test_a_window_says_how_long_its_symbol_was_trusted(run: Run, window_ms: int)
             for row in run.raw
             if row["symbol"] == symbol
         ]
-        expected = oracle.trusted_ms(states, window_ms)
+        expected = window_oracle.trusted_ms(states, window_ms)
         got = {
             row["window_start_ms"]: row["trusted_ms"]
             for row in run.windows
@@ -287,7 +287,7 @@ def test_a_window_says_how_long_its_symbol_was_trusted(run: Run, window_ms: int)
 
 
 def test_the_database_holds_every_window_exactly_once(run: Run) -> None:
-    columns = ["symbol", "updates", "first_update_id", "last_update_id", *oracle.WINDOW_NUMBERS]
+    columns = ["symbol", "updates", "first_update_id", "last_update_id", *window_oracle.WINDOW_NUMBERS]
     with psycopg.connect(run.settings.database_conninfo) as connection:
         cursor = connection.execute(
             "SELECT (extract(epoch FROM window_start) * 1000)::bigint AS window_start_ms, "  # noqa: S608 - our own names
@@ -299,9 +299,9 @@ def test_the_database_holds_every_window_exactly_once(run: Run) -> None:
         stored,
         run.expected_windows,
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
-        close=oracle.WINDOW_NUMBERS,
+        close=window_oracle.WINDOW_NUMBERS,
     )
-    oracle.assert_measured(stored, oracle.WINDOW_DEPTHS)
+    oracle.assert_measured(stored, window_oracle.WINDOW_DEPTHS)
 
 
 def test_redis_holds_the_newest_of_each_symbol(run: Run) -> None:

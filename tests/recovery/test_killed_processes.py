@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from orderbook.topics import Topics
-from tests import oracle
+from tests import oracle, window_oracle
 from tests.processes import REPOSITORY, environment, eventually
 from tests.stack import ORDERBOOK, Stack, running_stack, stack_settings
 from tests.topics import TopicReader
@@ -51,7 +51,7 @@ def numbers_move(stack: Stack) -> None:
 
 
 def stored_windows(stack: Stack) -> pl.DataFrame:
-    columns = ["symbol", "updates", "first_update_id", "last_update_id", *oracle.WINDOW_NUMBERS]
+    columns = ["symbol", "updates", "first_update_id", "last_update_id", *window_oracle.WINDOW_NUMBERS]
     with psycopg.connect(stack.settings.database_conninfo) as connection:
         cursor = connection.execute(
             "SELECT (extract(epoch FROM window_start) * 1000)::bigint AS window_start_ms, "  # noqa: S608 - our own names
@@ -79,7 +79,9 @@ def test_each_comes_back_by_itself_and_the_store_holds_every_window_exactly_once
     books = pl.DataFrame(proven, schema_overrides=dict.fromkeys(oracle.DEPTH_ARRAYS, pl.List(pl.Float64)))
     assert books.select(pl.struct("symbol", "update_id").is_duplicated().any()).item() is False
     closed_ms = min(max(row["event_time_ms"] for row in rows if row["symbol"] == one) for one in stack.settings.symbols)
-    expected = oracle.windows(oracle.metrics(books)).filter(pl.col("window_start_ms") + 1000 <= closed_ms - LATE_MS)
+    expected = window_oracle.windows(oracle.metrics(books)).filter(
+        pl.col("window_start_ms") + 1000 <= closed_ms - LATE_MS
+    )
 
     def complete() -> pl.DataFrame | None:
         stored = stored_windows(stack).filter(pl.col("window_start_ms") + 1000 <= closed_ms - LATE_MS)
@@ -90,9 +92,9 @@ def test_each_comes_back_by_itself_and_the_store_holds_every_window_exactly_once
         stored,
         expected,
         exact=["symbol", "window_start_ms", "updates", "first_update_id", "last_update_id"],
-        close=oracle.WINDOW_NUMBERS,
+        close=window_oracle.WINDOW_NUMBERS,
     )
-    oracle.assert_measured(stored, oracle.WINDOW_DEPTHS)
+    oracle.assert_measured(stored, window_oracle.WINDOW_DEPTHS)
     assert expected["symbol"].n_unique() == len(stack.settings.symbols)
     letters = TopicReader(stack.settings.kafka_bootstrap_servers, Topics(stack.settings.topic_prefix).dead_letter)
     assert letters.read_all() == []

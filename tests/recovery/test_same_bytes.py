@@ -19,7 +19,7 @@ from tests.component.flink.market import PARTITIONS, Record, heartbeat
 
 pytestmark = [pytest.mark.recovery, pytest.mark.timeout(900)]
 
-SETTINGS = {"CALCULATE_DEPTH": "10", "DEPTH_LEVELS": "20", "SPREAD_BASELINE_UPDATES": "600"}
+SETTINGS = {"CALCULATE_DEPTH": "10", "DEPTH_LEVELS": "20", "SPREAD_BASELINE_UPDATES": "600", "FITTED_FILE": ""}
 SECONDS = 400
 """Of the recordings: across midnight UTC, and beyond the end of the one of futures."""
 CLOSE_ALL_MS = 61_501

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from orderbook.messages import Book, FeedGap, Heartbeat, Trade
-from tests import oracle
+from tests import oracle, window_oracle
 from tests.component.flink.job import BUCKET_SIZES, BUCKETS_A_DAY, FITTED_FILE
 from tests.component.flink.market import DEPTH, Record
 
@@ -197,14 +197,14 @@ def windows(records: list[Record], books: pl.DataFrame) -> pl.DataFrame:
             (symbol, window_ms, start, ms)
             for symbol, states in _states(records).items()
             for window_ms in WINDOWS_MS
-            for start, ms in oracle.trusted_ms(states, window_ms).items()
+            for start, ms in window_oracle.trusted_ms(states, window_ms).items()
         ],
         schema=["symbol", "window_ms", "window_start_ms", "trusted_ms"],
         orient="row",
     )
-    of_all_lengths = pl.concat(oracle.windows(proven, window_ms) for window_ms in WINDOWS_MS)
+    of_all_lengths = pl.concat(window_oracle.windows(proven, window_ms) for window_ms in WINDOWS_MS)
     values = pl.concat(
-        oracle.window_values(proven, _trades(records), window_ms, BUCKET_SIZES, BUCKETS_A_DAY)
+        window_oracle.window_values(proven, _trades(records), window_ms, BUCKET_SIZES, BUCKETS_A_DAY)
         for window_ms in WINDOWS_MS
     )
     key = ["symbol", "window_ms", "window_start_ms"]
