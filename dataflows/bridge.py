@@ -4,7 +4,8 @@
 dataflows.bridge` runs them as one flow. Promise: every record of the topics is read at least once, and its effect on
 the stores is as if it were read once (see the sinks). Offsets are kept in a consumer group for each way and committed
 when the stores have the records. What cannot be read goes to topic dead_letter; alerts are judged on the way to the
-database only, so that one bad alert makes one dead letter.
+database only, so that one bad alert makes one dead letter. Topics raw and trades are judged on the way to Redis, for
+the job too, which leaves out in silence what it cannot read; of trades nothing is stored.
 """
 
 from __future__ import annotations
@@ -31,20 +32,19 @@ from tenacity import (
 from connectors.kafka.log_ends import log_ends
 from connectors.kafka.sink import KafkaRecordSink, OutRecord
 from connectors.kafka.source import Record, TopicSource
+from dataflows.dead_letters import dead_letter
 from dataflows.ending import EndingSource
 from dataflows.joined import JoinedSource
 from dataflows.pacing import PacedSource
 from orderbook.errors import ServiceUnavailable, UnreadableMessage
 from orderbook.messages import (
     Alert,
-    DeadLetter,
     Window,
     decode_alert,
     decode_metrics,
-    decode_raw,
     decode_window,
-    encode,
 )
+from orderbook.readable import read_raw, read_trades
 from orderbook.settings import Settings, load_settings
 from orderbook.topics import Topics
 from runtime.logs import get_logger
@@ -54,7 +54,6 @@ from sinks.timescale import ALERTS, WINDOWS, Session, Table, TimescaleSink, chec
 
 FULL_BATCH: Final = 1000
 TOPICS_WITHIN_S: Final = 60.0
-UNKNOWN_VENUE: Final = "unknown"
 log = get_logger("bridge")
 
 Way: TypeAlias = Literal["database", "redis"]
@@ -143,7 +142,7 @@ class Bridge:
         settings, topics = self._settings, self._topics
         decoders: Mapping[str, Callable[[bytes], LiveMessage]] = {
             topics.metrics: decode_metrics,
-            topics.raw: decode_raw,
+            topics.raw: read_raw,
             topics.alerts: decode_alert,
         }
         ends = self._topic_ends(self._topics_of("redis"))
@@ -159,6 +158,9 @@ class Bridge:
         def read(record: Record) -> Positioned | OutRecord | None:
             try:
                 payload = _value(record)
+                if record.topic == topics.trades:
+                    read_trades(payload)
+                    return None
                 message = decoders[record.topic](payload)
             except UnreadableMessage as unreadable:
                 return None if record.topic == topics.alerts else self._dead_letter(record, unreadable)
@@ -171,7 +173,9 @@ class Bridge:
 
     def _topics_of(self, way: Way) -> tuple[str, ...]:
         topics = self._topics
-        return (topics.processed, topics.alerts) if way == "database" else (topics.metrics, topics.raw, topics.alerts)
+        if way == "database":
+            return topics.processed, topics.alerts
+        return topics.metrics, topics.raw, topics.alerts, topics.trades
 
     def _source(self, way: Way) -> EndingSource[Record, int]:
         source = TopicSource(
@@ -191,14 +195,7 @@ class Bridge:
     def _dead_letter(self, record: Record, unreadable: UnreadableMessage) -> OutRecord:
         origin = f"{record.topic}/{record.partition}@{record.offset}"
         log.warning("unreadable_record", origin=origin, reason=str(unreadable))
-        letter = DeadLetter(
-            venue=UNKNOWN_VENUE,
-            origin=origin,
-            receive_time_ms=max(record.timestamp_ms, 0),
-            reason=str(unreadable),
-            payload=(record.value or b"").decode(errors="replace"),
-        )
-        return OutRecord(self._topics.dead_letter, record.key, encode(letter))
+        return dead_letter(record, unreadable, self._topics.dead_letter)
 
     def _topic_ends(self, topics: Sequence[str]) -> dict[str, int]:
         """Return where the topics end, waiting for a broker that is still starting."""

@@ -29,6 +29,7 @@ from flink.measuring import (
     sql_double,
     window_fields,
 )
+from flink.readable import PLAUSIBLE_TIME, TRADE_READABLE, raw_readable
 from flink.watching import alert_values
 from orderbook.alerts import AlertRules
 from orderbook.errors import SettingsError
@@ -149,7 +150,8 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "topic_alerts": _literal("TOPIC_PREFIX", topics.alerts),
         "watermark_delay_s": f"{settings.watermark_delay_ms / 1000:.3f}",
         "sink_options": _sink_options(settings),
-        "readable": _READABLE,
+        "plausible_time": PLAUSIBLE_TIME,
+        "readable": raw_readable(depth),
         "quantity_expressions": _named(quantity_columns),
         "quantity_columns": _listed(quantity_columns),
         "level_flows": level_flows(depth),
@@ -165,7 +167,7 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "trusted_ms": TRUSTED_MS,
         "follows_on": FOLLOWS_ON,
         "live_metric_expressions": _named(live_metric_expressions()),
-        "trade_readable": _TRADE_READABLE,
+        "trade_readable": TRADE_READABLE,
         "no_metrics": _listed("CAST(NULL AS DOUBLE)" for _ in METRICS),
         "second_aggregates": _named(SECONDS_HEAD | STATISTICS | TRADE_AGGREGATES),
         "of_seconds": _named(OF_SECONDS),
@@ -183,18 +185,6 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "pattern_matches": patterns.matches((column.name, column.sql_type) for column in alert_columns()),
         **patterns.PARAMETERS,
     }
-
-
-_READABLE: Final = (
-    "(`type` = 'feed_gap' OR `state` IS NOT NULL AND "
-    "(`type` = 'heartbeat' OR `type` = 'book' AND update_id IS NOT NULL)) "
-    "AND symbol <> '' AND venue IS NOT NULL AND event_time_ms IS NOT NULL AND receive_time_ms IS NOT NULL"
-)
-
-_TRADE_READABLE: Final = (
-    "`type` = 'trade' AND symbol <> '' AND venue IS NOT NULL AND event_time_ms IS NOT NULL AND quantity IS NOT NULL "
-    "AND aggressor IN ('buy', 'sell')"
-)
 
 
 def _bucket_sizes(settings: Settings) -> str:

@@ -6,11 +6,13 @@ A value that is undefined is null, never 0 or NaN.
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeVar, cast
+from typing import Annotated, Final, Literal, TypeVar, cast
 
 import msgspec
 import orjson
+from msgspec import Meta
 
+from orderbook.bounds import AMOUNT_BELOW, COUNT_BELOW, LARGEST_ID, NAME_LENGTH, REASON_LENGTH, TIME_BEFORE_MS
 from orderbook.errors import UnreadableMessage
 from orderbook.metrics import COUNT_COLUMNS, WINDOW_COLUMNS
 
@@ -58,6 +60,14 @@ GapCause = Literal[
 | partial | a partial-depth stream: whole books without a sequence |
 """
 Aggressor = Literal["buy", "sell"]
+TimeMs = Annotated[int, Meta(ge=0, lt=TIME_BEFORE_MS)]
+UpdateId = Annotated[int, Meta(ge=0, le=LARGEST_ID)]
+Count = Annotated[int, Meta(ge=0, lt=COUNT_BELOW)]
+Price = Annotated[float, Meta(gt=0, lt=AMOUNT_BELOW)]
+Quantity = Annotated[float, Meta(ge=0, lt=AMOUNT_BELOW)]
+Measured = Annotated[float, Meta(gt=-AMOUNT_BELOW, lt=AMOUNT_BELOW)]
+Name = Annotated[str, Meta(max_length=NAME_LENGTH)]
+Reason = Annotated[str, Meta(max_length=REASON_LENGTH)]
 AlertStatus = Literal["FIRING", "ESCALATED", "RECOVERING", "RESOLVED", "SUPPRESSED", "NODATA", "MATCHED"]
 Severity = Literal["medium", "high"]
 
@@ -82,15 +92,15 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     """
 
     schema_version: int = SCHEMA_VERSION
-    venue: str
-    symbol: str
-    event_time_ms: int
-    receive_time_ms: int
-    update_id: int
-    bid_price: list[float]
-    bid_qty: list[float]
-    ask_price: list[float]
-    ask_qty: list[float]
+    venue: Name
+    symbol: Name
+    event_time_ms: TimeMs
+    receive_time_ms: TimeMs
+    update_id: UpdateId
+    bid_price: list[Price]
+    bid_qty: list[Quantity]
+    ask_price: list[Price]
+    ask_qty: list[Quantity]
     state: BookState
     cause: GapCause | None = None
     gaps: int = 0
@@ -101,14 +111,14 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     bid_coverage_bps: float | None = None
     ask_coverage_bps: float | None = None
     latency_ms: int | None = None
-    bid_depth_within: list[float | None] = []
-    ask_depth_within: list[float | None] = []
-    buy_sweep_bps: list[float | None] = []
-    sell_sweep_bps: list[float | None] = []
-    level_updates: int = 0
-    trades: int = 0
-    buy_qty: float = 0.0
-    sell_qty: float = 0.0
+    bid_depth_within: list[Measured | None] = []
+    ask_depth_within: list[Measured | None] = []
+    buy_sweep_bps: list[Measured | None] = []
+    sell_sweep_bps: list[Measured | None] = []
+    level_updates: Count = 0
+    trades: Count = 0
+    buy_qty: Quantity = 0.0
+    sell_qty: Quantity = 0.0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="heartbeat"):
@@ -122,14 +132,14 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="
     """
 
     schema_version: int = SCHEMA_VERSION
-    venue: str
-    symbol: str
-    event_time_ms: int
-    receive_time_ms: int
+    venue: Name
+    symbol: Name
+    event_time_ms: TimeMs
+    receive_time_ms: TimeMs
     update_id: int | None = None
     state: BookState
     cause: GapCause | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     books: int = 0
     gaps: int = 0
     backwards: int = 0
@@ -160,13 +170,13 @@ class FeedGap(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     """
 
     schema_version: int = SCHEMA_VERSION
-    venue: str
-    symbol: str
-    event_time_ms: int
-    receive_time_ms: int
+    venue: Name
+    symbol: Name
+    event_time_ms: TimeMs
+    receive_time_ms: TimeMs
     gap_id: str
     cause: GapCause
-    reason: str
+    reason: Reason
     start_event_time_ms: int
     start_receive_time_ms: int
     end_event_time_ms: int | None = None
@@ -180,14 +190,14 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type
     """One trade (topic trades, key symbol). `aggressor` is the side that took liquidity."""
 
     schema_version: int = SCHEMA_VERSION
-    venue: str
-    symbol: str
-    event_time_ms: int
-    receive_time_ms: int
+    venue: Name
+    symbol: Name
+    event_time_ms: TimeMs
+    receive_time_ms: TimeMs
     trade_id: int
     trade_time_ms: int
     price: float
-    quantity: float
+    quantity: Annotated[float, Meta(gt=0, lt=AMOUNT_BELOW)]
     aggressor: Aggressor
 
 
@@ -321,6 +331,7 @@ _WindowOnTheWire = cast(
 
 
 RawMessage = Book | Heartbeat | FeedGap
+TradesMessage = Trade | Heartbeat
 IngestMessage = Book | Heartbeat | FeedGap | Trade | DeadLetter
 
 _encoder = msgspec.json.Encoder()
@@ -328,6 +339,7 @@ _raw_decoder: msgspec.json.Decoder[RawMessage] = msgspec.json.Decoder(RawMessage
 _metrics_decoder = msgspec.json.Decoder(Metrics)
 _window_decoder = msgspec.json.Decoder(_WindowOnTheWire)
 _trade_decoder = msgspec.json.Decoder(Trade)
+_trades_topic_decoder: msgspec.json.Decoder[TradesMessage] = msgspec.json.Decoder(TradesMessage)
 _alert_decoder = msgspec.json.Decoder(Alert)
 _dead_letter_decoder = msgspec.json.Decoder(DeadLetter)
 
@@ -349,6 +361,11 @@ def decode_raw(payload: bytes) -> RawMessage:
 def decode_trade(payload: bytes) -> Trade:
     """Read a record of topic trades; raises UnreadableMessage."""
     return _decode(_trade_decoder, payload)
+
+
+def decode_trades_topic(payload: bytes) -> TradesMessage:
+    """Read a record of topic trades, a trade or a heartbeat; raises UnreadableMessage."""
+    return _decode(_trades_topic_decoder, payload)
 
 
 def decode_metrics(payload: bytes) -> Metrics:
@@ -387,5 +404,5 @@ def decode_dead_letter(payload: bytes) -> DeadLetter:
 def _decode(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
     try:
         return decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
         raise UnreadableMessage(f"{unreadable}: {payload[:200]!r}") from None

@@ -1,5 +1,6 @@
 -- Topic raw as it arrives: books, heartbeats and feed gaps in one table. Its watermark is taken here, before any filter,
--- so that every heartbeat moves event time on; there is no idle timeout, which would lose windows in silence.
+-- so that every heartbeat moves event time on; there is no idle timeout, which would lose windows in silence. A time that
+-- cannot be is none here: one far ahead would make all that follows late, and one beyond the calendar would end the job.
 CREATE TEMPORARY TABLE raw_records (
   `type` STRING,
   venue STRING,
@@ -25,7 +26,7 @@ CREATE TEMPORARY TABLE raw_records (
   end_event_time_ms BIGINT,
   kafka_partition INT METADATA FROM 'partition' VIRTUAL,
   kafka_offset BIGINT METADATA FROM 'offset' VIRTUAL,
-  event_time AS TO_TIMESTAMP_LTZ(COALESCE(event_time_ms, 0), 3),
+  event_time AS TO_TIMESTAMP_LTZ(CASE WHEN $plausible_time THEN event_time_ms ELSE 0 END, 3),
   WATERMARK FOR event_time AS event_time - INTERVAL '$watermark_delay_s' SECOND
 ) WITH (
   'connector' = 'kafka',

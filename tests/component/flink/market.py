@@ -9,6 +9,7 @@ from typing import Literal
 
 from orderbook.messages import Book, BookState, FeedGap, GapCause, Heartbeat, RawMessage, Trade, encode
 from orderbook.topics import partition_of, uncovered_partitions
+from tests.component.flink import poison
 from tests.records import new_book, new_heartbeat
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -169,17 +170,16 @@ def _of_both_topics(record: Record) -> list[Record]:
     return [record]
 
 
-def _unreadable(kind: Literal["text", "time", "id", "type", "venue"]) -> bytes:
-    if kind == "text":
-        return b"{not json"
-    fields = json.loads(encode(book("BTCUSDT", BEGIN_MS + 5000, 1, [1.0], [1.0], spread=1)))
-    field, value = {
-        "time": ("event_time_ms", None),
-        "id": ("update_id", None),
-        "type": ("type", "candle"),
-        "venue": ("venue", None),
-    }[kind]
-    return json.dumps({**fields, field: value}).encode()
+def _poison() -> list[Record]:
+    """What must be left out, under the key and in the partition of a symbol, and without a key in every partition."""
+    sound = book("BTCUSDT", BEGIN_MS + 5000, 1, [1.0] * 6, [1.0] * 6, spread=1)
+    of_raw = poison.of_raw(sound, heartbeat("BTCUSDT", BEGIN_MS + 5000), feed_gap("BTCUSDT", BEGIN_MS + 5000))
+    of_trades = poison.of_trades(_trades("BTCUSDT")[0], sound)
+    home = partition_of("BTCUSDT", PARTITIONS)
+    bad = [Record(home, "BTCUSDT", payload, None) for payload in of_raw]
+    bad += [Record(home, "BTCUSDT", payload, None, "trades") for payload in of_trades]
+    keyless = next(payload for payload, reason in of_raw.items() if "after its receive_time_ms" in reason)
+    return bad + [Record(partition, "", keyless, None) for partition in range(PARTITIONS)]
 
 
 def records() -> list[Record]:
@@ -205,9 +205,7 @@ def records() -> list[Record]:
     both = [record for one in of_raw for record in _of_both_topics(one)] + of_trades
     times = {id(record): json.loads(record.value)["event_time_ms"] for record in both}
     produced = sorted(both, key=lambda record: times[id(record)])
-    for position, kind in enumerate(("text", "time", "id", "type", "venue"), start=1):
-        bad = Record(partition_of("BTCUSDT", PARTITIONS), "BTCUSDT", _unreadable(kind), None)  # type: ignore[arg-type]
-        produced.insert(position * len(produced) // 8, bad)
-    bad = Record(partition_of("BTCUSDT", PARTITIONS), "BTCUSDT", b"{not json", None, "trades")
-    produced.insert(len(produced) // 2, bad)
+    bad = _poison()
+    for position, record in enumerate(bad, start=1):
+        produced.insert(position * len(produced) // (len(bad) + 1), record)
     return produced

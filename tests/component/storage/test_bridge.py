@@ -27,13 +27,16 @@ from local_stack.kafka import EmbeddedKafka
 from local_stack.process import end_with_parent
 from local_stack.valkey import EmbeddedValkey
 from orderbook import keys
-from orderbook.messages import Alert, DeadLetter, Metrics, Window, decode_dead_letter, encode
+from orderbook.messages import Alert, DeadLetter, Metrics, Trade, Window, decode_dead_letter, encode
 from orderbook.metrics import WINDOW_COLUMNS
 from orderbook.settings import Settings
 from orderbook.topics import Topics, partition_of
 from sinks.redis import connect
+from tests.component.flink import market, poison
+from tests.component.flink.market import BEGIN_MS
 from tests.component.storage.conftest import Database
 from tests.component.storage.samples import alert, book, heartbeat, metrics, unique_symbol, window, window_json
+from tests.records import new_heartbeat
 from tests.servers import free_port, running
 
 pytestmark = [pytest.mark.component, pytest.mark.recovery]
@@ -47,6 +50,19 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {WITHIN_S:g} s: {what}"
         time.sleep(0.05)
+
+
+TRADE = Trade(
+    venue="simulator",
+    symbol="BTCUSDT",
+    event_time_ms=BEGIN_MS,
+    receive_time_ms=BEGIN_MS + 3,
+    trade_id=1,
+    trade_time_ms=BEGIN_MS,
+    price=100.0,
+    quantity=0.5,
+    aggressor="buy",
+)
 
 
 @dataclass(slots=True)
@@ -91,7 +107,16 @@ class Pipeline:
     def lag(self, way: str) -> int:
         """Records between the group's committed offsets and the ends of the topics it reads."""
         topics = self.topics
-        read = (topics.processed, topics.alerts) if way == "database" else (topics.metrics, topics.raw, topics.alerts)
+        read = (
+            (topics.processed, topics.alerts)
+            if way == "database"
+            else (
+                topics.metrics,
+                topics.raw,
+                topics.alerts,
+                topics.trades,
+            )
+        )
         ends = log_ends(self.settings.kafka_bootstrap_servers, read)
         parts = [TopicPartition(name.rpartition("/")[0], int(name.rpartition("/")[2])) for name in ends]
         consumer = Consumer(
@@ -283,6 +308,33 @@ def test_what_cannot_be_read_is_set_aside_and_nothing_else(pipeline: Pipeline, l
     assert live.hdel(keys.ACTIVE_ALERTS, symbol) == 1
     ends = log_ends(pipeline.settings.kafka_bootstrap_servers, (topics.dead_letter,))
     assert sum(ends.values()) == 5
+
+
+def test_what_the_job_leaves_out_is_set_aside_with_its_reason(pipeline: Pipeline, live: redis.Redis) -> None:
+    symbol = unique_symbol()
+    place = f"{partition_of(symbol, PARTITIONS)}"
+    topics = pipeline.topics
+    beat = new_heartbeat(symbol, BEGIN_MS)
+    made = market.book(symbol, BEGIN_MS, 1, [1.0] * 6, [1.0] * 6, spread=1)
+    of_raw = poison.of_raw(made, beat, market.feed_gap(symbol, BEGIN_MS))
+    of_trades = poison.of_trades(TRADE, made)
+    for topic, payloads in ((topics.raw, of_raw), (topics.trades, of_trades)):
+        pipeline.send(topic, symbol, *payloads)
+    pipeline.send(topics.raw, symbol, encode(beat))
+    pipeline.send(topics.trades, symbol, encode(TRADE), encode(beat))
+    with pipeline.bridge():
+        letters = {letter.origin: letter for letter in pipeline.dead_letters(len(of_raw) + len(of_trades))}
+        wait_for(lambda: pipeline.lag("redis") == 0, "no lag")
+
+    for topic, payloads in ((topics.raw, of_raw), (topics.trades, of_trades)):
+        for offset, (payload, reason) in enumerate(payloads.items()):
+            letter = letters[f"{topic}/{place}@{offset}"]
+            assert reason in letter.reason
+            assert len(letter.reason) < 1300
+            assert letter.payload == payload[:4096].decode(errors="replace")
+    assert len(letters) == len(of_raw) + len(of_trades)
+    assert str(live.get(keys.heartbeat(symbol))).encode() == encode(beat)
+    assert live.get(keys.book(symbol)) is None
 
 
 def test_kills_lose_and_double_nothing(pipeline: Pipeline, live: redis.Redis) -> None:
