@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -19,8 +19,14 @@ from tests.recordings import BTC, ETH, USDM_BTC, lines, recording
 
 Told = tuple[list[float], list[float], list[float], list[float]]
 NOTHING: Told = ([], [], [], [])
-Largest = tuple[float, set[float]] | None
-"""A quantity, and the levels that changed by it."""
+
+
+class Largest(NamedTuple):
+    """A quantity, and the levels that changed by it and stand for it; of levels that tie any may be meant."""
+
+    size: float
+    prices: set[float]
+    untold: bool
 
 
 def told(book: Book) -> Told:
@@ -65,7 +71,7 @@ class Exact:
             found[side] = changed
         if not self.watched:
             self.watched = True
-            return [None] * 4
+            return [Largest(0.0, set(), untold=True)] * 4
         bid, ask = max(self.sides["bids"]), min(self.sides["asks"])
         bids, asks = found["bids"], found["asks"]
         return [
@@ -78,8 +84,9 @@ class Exact:
 
 def _largest(changed: list[tuple[Decimal, Decimal]], sign: int, stands: Callable[[Decimal], bool]) -> Largest:
     size = max((sign * change for _, change in changed), default=Decimal(0))
-    prices = {price for price, change in changed if sign * change == size}
-    return (float(size), {float(price) for price in prices}) if size > 0 and all(map(stands, prices)) else None
+    tied = {price for price, change in changed if sign * change == size} if size > 0 else set()
+    standing = {float(price) for price in tied if stands(price)}
+    return Largest(float(size), standing, untold=len(standing) < len(tied) or not tied)
 
 
 @pytest.mark.parametrize(
@@ -105,11 +112,10 @@ def test_every_book_tells_the_largest_changes_of_its_diff(names: tuple[str, ...]
     compared = 0
     for book in books:
         for found, largest in zip(told(book), wanted[book.update_id], strict=True):
-            assert bool(found) == (largest is not None), (book.update_id, found, largest)
-            if largest is not None:
-                size, prices = largest
-                assert found[1] == pytest.approx(size, rel=1e-9)
-                assert found[0] in prices
+            assert found or largest.untold, (book.update_id, largest)
+            if found:
+                assert found[0] in largest.prices
+                assert found[1] == pytest.approx(largest.size, rel=1e-9)
                 compared += 1
     assert compared > 15_000
 
