@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.recordings.files import summarise
 from connectors.recordings.playing import Player
 from connectors.recordings.source import RecordingPartition
+from orderbook.book import UNCHANGED, ImpossibleLevel, LocalBook
 from orderbook.keeper import BookKeeper
 from orderbook.market import DepthDiff, Execution, Level, Snapshot
 from orderbook.messages import Book
@@ -217,6 +221,43 @@ def test_levels_beyond_the_snapshot_s_last_are_not_known_to_have_changed() -> No
     shallow.diff(diff(11), 1)
     found = one(shallow.diff(diff(12, [(9998.0, 2.0), (9997.5, 9.0)], [(10_002.0, 3.0), (10_002.5, 9.0)]), 2))
     assert found == ([9998.0, 1.0], [], [10_002.0, 2.0], [])
+
+
+@given(
+    diffs=st.lists(
+        st.lists(st.tuples(st.integers(1, 400), st.sampled_from([0, 0, 0.5, 1, 2, 3.25])), max_size=120), max_size=8
+    )
+)
+def test_a_book_whose_changes_are_compared_has_the_levels_of_one_whose_are_not(
+    diffs: list[list[tuple[int, float]]],
+) -> None:
+    compared, plain = LocalBook(), LocalBook()
+    levels = dict.fromkeys(range(1, 401), 1.0)
+    for each in (compared, plain):
+        each.replace([(float(tick), 1.0) for tick in levels], [(1000.0 + tick, 1.0) for tick in levels])
+        each.top(5)
+    for ticks in diffs:
+        bids, asks = ([(base + tick, quantity) for tick, quantity in ticks] for base in (0.0, 1000.0))
+        of_bids, of_asks = compared.apply(bids, asks, (100.0, 300.0, 1100.0, 1300.0))
+        assert plain.apply(bids, asks) == (UNCHANGED, UNCHANGED)
+        assert compared.top(500) == plain.top(500)
+        most = least = 0.0
+        for tick, quantity in ticks:
+            if 100 <= tick <= 300:
+                most, least = max(most, quantity - levels[tick]), min(least, quantity - levels[tick])
+            levels[tick] = quantity
+        assert (of_bids[1], of_bids[3]) == (of_asks[1], of_asks[3]) == (most, -least)
+
+
+@pytest.mark.parametrize("level", [(1.0, -1.0), (1.0, math.nan), (0.0, 1.0), (math.inf, 1.0), (math.nan, 1.0)])
+def test_levels_that_cannot_be_are_refused_as_without(level: Level) -> None:
+    with pytest.raises(ImpossibleLevel):
+        LocalBook().apply([level], [], (1.0, 2.0, 3.0, 4.0))
+    far = LocalBook()
+    far.replace([(float(tick), 1.0) for tick in range(1, 400)], [])
+    far.top(5)
+    with pytest.raises(ImpossibleLevel):
+        far.apply([level], [], (1.0, 2.0, 3.0, 4.0))
 
 
 def test_who_does_not_measure_tells_nothing() -> None:
