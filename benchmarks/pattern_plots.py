@@ -1,4 +1,7 @@
-"""A small plot of each match of an event pattern: mid, imbalance, depth and spread around it, the match shaded."""
+"""A small plot of each match of an event pattern: mid, imbalance, depth and spread around it, the match shaded.
+
+Of a large order that was gone also the largest adds and cuts of each book behind the touch of its side.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,10 @@ def _frame(found: Iterable[object]) -> pl.DataFrame:
             "ask": [book.ask_price[0] for book in books],
             "bids": [sum(book.bid_qty[:DEPTH]) for book in books],
             "asks": [sum(book.ask_qty[:DEPTH]) for book in books],
+            **{
+                name: [change[1] if change else 0.0 for change in (getattr(book, name) for book in books)]
+                for name in ("bid_add", "bid_cut", "ask_add", "ask_cut")
+            },
         }
     )
     mid, depth = (pl.col("bid") + pl.col("ask")) / 2, pl.col("bids") + pl.col("asks")
@@ -72,6 +79,15 @@ def _plots(frame: pl.DataFrame, match: Mapping[str, Any]) -> list[figure]:
         title = f"{match['side'] or 'no side'}, onset {onset_ms}: {label}"
         panel = figure(width=320, height=150, title=Title(text=title, text_font_size="9px"))
         panel.step(near["seconds"].to_list(), near[column].to_list(), mode="after")
+        panel.add_layout(BoxAnnotation(left=0, right=(end_ms - onset_ms) / 1000, fill_alpha=0.15, fill_color="orange"))
+        plots.append(panel)
+    if str(match["rule"]).startswith("spoof_like"):
+        side = match["side"]
+        panel = figure(
+            width=320, height=150, title=Title(text="largest add and cut of each book", text_font_size="9px")
+        )
+        panel.vbar(near["seconds"].to_list(), width=0.05, top=near[f"{side}_add"].to_list())
+        panel.vbar(near["seconds"].to_list(), width=0.05, top=(-near[f"{side}_cut"]).to_list(), color="grey")
         panel.add_layout(BoxAnnotation(left=0, right=(end_ms - onset_ms) / 1000, fill_alpha=0.15, fill_color="orange"))
         plots.append(panel)
     return plots

@@ -37,7 +37,13 @@ FILES: Final = {
     "spot ETH": ("spot_ethusdt_20240808.jsonl.gz", "spot_ethusdt_20240809.jsonl.gz"),
     "USD-M BTC": ("usdm_btcusdt_20240808.jsonl.gz",),
 }
-SHARED: Final = tuple(view for view in VIEWS if view.removeprefix("patterns/") not in PATTERNS)
+CONTROL: Final = "spoof_like_control"
+FILLED: Final = (
+    ("opposite side only", True, False),
+    ("both sides", True, True),
+    ("its own side only", False, True),
+    ("nobody", False, False),
+)
 
 Message = Book | Heartbeat | FeedGap
 
@@ -103,7 +109,15 @@ class Patterns:
 
     def found(self) -> list[dict[str, Any]]:
         """Every match, as a row of the alerts table."""
-        result = self._tables.execute_sql(self._sql["pattern_matches"])
+        return self._rows(self._sql["pattern_matches"])
+
+    def large_orders_gone(self) -> list[dict[str, Any]]:
+        """Every large order that was gone: the spoof-like ones, those of their control, and the rest."""
+        columns = "symbol, side, onset_time_ms, event_time_ms, opposite_filled, same_filled"
+        return self._rows(f"SELECT {columns} FROM pattern_large_orders_gone")  # noqa: S608 - our own names
+
+    def _rows(self, query: str) -> list[dict[str, Any]]:
+        result = self._tables.execute_sql(query)
         names = result.get_table_schema().get_field_names()
         with result.collect() as rows:
             return [dict(zip(names, row, strict=True)) for row in rows]
@@ -154,9 +168,16 @@ def main() -> None:
             cost(patterns, books, asked.rounds)
             return
         rows = patterns.found()
+        orders = patterns.large_orders_gone()
+    # No alert is made of the control: it stands beside what it is the control of.
+    rows += [{**order, "rule": CONTROL} for order in orders if order["same_filled"]]
     counts = Counter((row["rule"], row["side"], row["symbol"]) for row in rows)
     for rule, side in sorted({(rule, side) for rule, side, _ in counts}, key=str):
         print(f"{rule:20} {side or '':4}", *(f"{name} {counts[rule, side, name]:3}" for name in FILES), sep="  ")
+    print("large orders gone, by who was filled before")
+    filled = Counter((order["symbol"], order["opposite_filled"], order["same_filled"]) for order in orders)
+    for label, opposite, same in FILLED:
+        print(f"{label:25}", *(f"{name} {filled[name, opposite, same]:3}" for name in FILES), sep="  ")
     asked.out.mkdir(parents=True, exist_ok=True)
     (asked.out / "matches.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     for file in plot(lives, rows, asked.out):

@@ -23,10 +23,14 @@ PATTERNS: Final = (
     "spread_shock",
     "momentum_ignition",
     "quote_stuffing",
+    "spoof_like",
 )
 """The patterns by name: the rule of their alerts, their view and their file."""
 
-VIEWS: Final = tuple(f"patterns/{name}" for name in ("seconds", "norms", "newest_norms", "compared_books", *PATTERNS))
+VIEWS: Final = tuple(
+    f"patterns/{name}"
+    for name in ("seconds", "norms", "newest_norms", "compared_books", "large_changes", "large_orders_gone", *PATTERNS)
+)
 """The statements to execute before the alerts are inserted, in this order."""
 
 PARAMETERS: Final = {
@@ -56,6 +60,12 @@ PARAMETERS: Final = {
     "stuffing_trades": "1",
     "stuffing_books": "10",
     "stuffing_within_s": "30",
+    "spoof_usual_quantile": "0.9",
+    "spoof_add_multiple": "1.1",
+    "spoof_depth_share": "0.1",
+    "spoof_cut_share": "0.8",
+    "spoof_within_s": "5",
+    "spoof_counted_h": "1",
 }
 """What stands in the patterns' SQL, as text; docs/patterns.md says what each does."""
 
@@ -71,6 +81,9 @@ MATCH_COLUMNS: Final = (
     "threshold",
 )
 """What a pattern's view tells of a match, as `orderbook.messages.Alert` names it."""
+
+REASONED: Final = frozenset({"spoof_like"})
+"""The patterns whose views also tell a `reason`: what has to be known beside the match."""
 
 
 def matches(columns: Iterable[tuple[str, str]]) -> str:
@@ -91,6 +104,8 @@ def _row(pattern: str, columns: tuple[tuple[str, str], ...]) -> str:
         "rule": f"'{pattern}'",
         "status": "'MATCHED'",
     }
+    if pattern in REASONED:
+        told["reason"] = "`reason`"
     return ",\n  ".join(f"{told.get(name, f'CAST(NULL AS {sql_type})')} AS `{name}`" for name, sql_type in columns)
 
 

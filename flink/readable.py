@@ -43,6 +43,7 @@ _MEASURED: Final = " AND ".join(
         "ask_depth_within": len(DEPTH_BANDS_BPS),
         "buy_sweep_bps": len(SWEEP_NOTIONALS),
         "sell_sweep_bps": len(SWEEP_NOTIONALS),
+        **dict.fromkeys(("bid_add", "bid_cut", "ask_add", "ask_cut"), 2),
     }.items()
     for element in range(1, elements + 1)
 )

@@ -36,6 +36,20 @@ def best_of(top: Top) -> tuple[float, float, float, float] | None:
     return (bid_price[0], bid_qty[0], ask_price[0], ask_qty[0]) if bid_price and ask_price else None
 
 
+Zone: TypeAlias = tuple[float, float, float, float]
+"""The lowest and the highest bid price, and the lowest and the highest ask price, whose changes are looked at."""
+
+NOWHERE: Final[Zone] = (inf, -inf, inf, -inf)
+
+SideChange: TypeAlias = tuple[float, float, float, float]
+"""The price of the level that a diff added most to and how much, and of that which it took most off and how much.
+
+Price 0 where there was none. One counts of those that are equal but for the rounding of a difference.
+"""
+
+UNCHANGED: Final[SideChange] = (0.0, 0.0, 0.0, 0.0)
+
+
 class ImpossibleLevel(ValueError):
     """A level that no market can have: a price that is not positive and finite, or a negative quantity."""
 
@@ -54,13 +68,20 @@ class LocalBook:
         self._bids, self._asks = _Bids(), _Asks()
         self.apply(bids, asks)
 
-    def apply(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
+    def apply(
+        self, bids: Iterable[Level], asks: Iterable[Level], zone: Zone = NOWHERE
+    ) -> tuple[SideChange, SideChange]:
         """Set or remove levels, by price and never by position; removing an absent level is normal.
 
-        Raises ImpossibleLevel; the book is then not to be used any more.
+        Returns the largest changes of bids and of asks within the zone. Raises ImpossibleLevel; the book is then not to
+        be used any more.
         """
-        self._bids.apply(bids)
-        self._asks.apply(asks)
+        if zone is NOWHERE:
+            self._bids.apply(bids)
+            self._asks.apply(asks)
+            return UNCHANGED, UNCHANGED
+        lowest_bid, highest_bid, lowest_ask, highest_ask = zone
+        return self._bids.change(bids, lowest_bid, highest_bid), self._asks.change(asks, lowest_ask, highest_ask)
 
     @property
     def levels(self) -> tuple[int, int]:
@@ -132,6 +153,45 @@ class _Side(ABC):
                 far.pop(price, None)
         if len(prices) > SPARE * self._kept:
             self._put_away(len(prices) - self._kept)
+
+    def change(  # noqa: C901, PLR0912 - a call a level would cost more than all of it
+        self, changes: Iterable[Level], lowest: float, highest: float
+    ) -> SideChange:
+        """Do as `apply` does, and return the largest changes at prices in [lowest, highest]: a quarter dearer."""
+        low, high, prices, quantities, far = self._low, self._high, self.prices, self.quantities, self._far
+        most = least = add_price = cut_price = 0.0
+        for price, quantity in changes:
+            if not 0.0 <= quantity < inf:
+                raise _impossible(price, quantity)
+            if low <= price <= high:
+                position = bisect_left(prices, price)
+                if position < len(prices) and prices[position] == price:
+                    change = quantity - quantities[position]
+                    if quantity:
+                        quantities[position] = quantity
+                    else:
+                        del prices[position], quantities[position]
+                elif quantity:
+                    change = quantity
+                    prices.insert(position, price)
+                    quantities.insert(position, quantity)
+                else:
+                    continue
+            elif not 0.0 < price < inf:
+                raise _impossible(price, quantity)
+            elif quantity:
+                change = quantity - far.get(price, 0.0)
+                far[price] = quantity
+            else:
+                change = -far.pop(price, 0.0)
+            if change > most:
+                if lowest <= price <= highest:
+                    most, add_price = change, price
+            elif change < least and lowest <= price <= highest:
+                least, cut_price = change, price
+        if len(prices) > SPARE * self._kept:
+            self._put_away(len(prices) - self._kept)
+        return add_price, most, cut_price, -least
 
     def far_levels(self, lowest: float, highest: float) -> list[Level]:
         """Return the far levels whose price is in [lowest, highest], unsorted."""

@@ -15,6 +15,7 @@ from collections import deque
 from typing import Final
 
 from orderbook.book import ImpossibleLevel, LocalBook, Top, best_of
+from orderbook.changes import UNTOLD, ChangeMeter
 from orderbook.counters import Timed
 from orderbook.coverage import Coverage
 from orderbook.depth import UNMEASURED, DepthMeter
@@ -41,6 +42,7 @@ class BookKeeper(SymbolTrust):
     __slots__ = (
         "_book",
         "_buffer",
+        "_changes",
         "_covered",
         "_depth_levels",
         "_following",
@@ -68,6 +70,7 @@ class BookKeeper(SymbolTrust):
         self._depth_levels = depth_levels
         self._covered = covered
         self._meter = DepthMeter() if measured else None
+        self._changes = ChangeMeter()
         self._following = False
         self._was_live = False
         self._book = LocalBook()
@@ -173,7 +176,10 @@ class BookKeeper(SymbolTrust):
         depth = UNMEASURED
         if self._meter is not None:
             depth = self._meter.measure(self._book, top, Coverage.of_partial(partial))
-        return [self._published(top, partial.last_update_id, receive_time_ms, event_time_ms, latency_ms, depth=depth)]
+        update_id = partial.last_update_id
+        return [
+            self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms, depth=depth, changes=UNTOLD)
+        ]
 
     def quote(self, quote: BestQuote) -> None:
         """Compare the exchange's best quote with our book of the same update, now or when that book is made."""
@@ -311,7 +317,7 @@ class BookKeeper(SymbolTrust):
             return self._refused("backwards", f"diff {update_id} is {-ahead_ms} ms older than one before it", timed)
         book = self._book
         try:
-            book.apply(diff.bids, diff.asks)
+            changed = book.apply(diff.bids, diff.asks, self._changes.zone)
         except ImpossibleLevel as impossible:
             self.counters.impossible += 1
             return self._refused("impossible", f"diff {update_id} refused: {impossible}", None)
@@ -336,10 +342,12 @@ class BookKeeper(SymbolTrust):
         self.pace.arrived(receive_time_ms)
         self._check_coverage(top, mid, receive_time_ms)
         self.activity.level_updates += len(diff.bids) + len(diff.asks)
-        depth = UNMEASURED
+        depth, told = UNMEASURED, UNTOLD
         if self._meter is not None:
-            depth = self._meter.measure(self._book, top, self.footing.coverage, diff.bids, diff.asks)
-        return [self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms, depth=depth)]
+            coverage = self.footing.coverage
+            depth = self._meter.measure(self._book, top, coverage, diff.bids, diff.asks)
+            told = self._changes.told(changed, best, coverage, self.activity)
+        return [self._published(top, update_id, receive_time_ms, event_time_ms, latency_ms, depth=depth, changes=told)]
 
     def _check_coverage(self, top: Top, mid: float | None, receive_time_ms: int) -> None:
         """Settle whether the levels to be published are verified, and want a newer snapshot before they are not."""
@@ -383,6 +391,7 @@ class BookKeeper(SymbolTrust):
         self._was_live = True
         self._snapshot_id = None
         self.footing.refresh = None
+        self._changes.forget()
         self.missing_updates = missing
         self._buffer.extend(self._waiting_in_order())
         self.oracle.forget()

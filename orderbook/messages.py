@@ -88,7 +88,10 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     side ends before, and empty arrays where nobody measured.
 
     What happened since the symbol's book before, as received, nothing across a gap: `level_updates` of the diff (0 for
-    a partial book), `trades`, and the quantities that takers bought and sold, in base currency.
+    a partial book), `trades`, and the quantities that takers bought and sold, in base currency. `bid_add`, `bid_cut`,
+    `ask_add` and `ask_cut` are the largest quantity that the diff added to one level of the side, or took off one, as
+    [price, quantity], of the levels behind the touch that `orderbook.changes` looks at; empty where there was none,
+    where nobody measured, and for the first diff after a snapshot.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -119,6 +122,10 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"
     trades: Count = 0
     buy_qty: Quantity = 0.0
     sell_qty: Quantity = 0.0
+    bid_add: list[Measured] = []
+    bid_cut: list[Measured] = []
+    ask_add: list[Measured] = []
+    ask_cut: list[Measured] = []
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="heartbeat"):

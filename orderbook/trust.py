@@ -9,6 +9,7 @@ from typing import Final
 
 from orderbook.activity import Activity
 from orderbook.book import Top
+from orderbook.changes import LargestChanges
 from orderbook.clock import no_latencies
 from orderbook.counters import KeeperCounters
 from orderbook.depth import Depth
@@ -80,6 +81,7 @@ class SymbolTrust:
         latency_ms: int | None,
         *,
         depth: Depth,
+        changes: LargestChanges,
     ) -> Book:
         counters, oracle = self.counters, self.oracle
         counters.books += 1
@@ -117,4 +119,8 @@ class SymbolTrust:
             trades=trades,
             buy_qty=buy_qty,
             sell_qty=sell_qty,
+            bid_add=changes.bid_add,
+            bid_cut=changes.bid_cut,
+            ask_add=changes.ask_add,
+            ask_cut=changes.ask_cut,
         )

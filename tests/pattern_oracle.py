@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from orderbook.messages import Book, FeedGap, Heartbeat
@@ -40,6 +40,8 @@ class Seen:
     trades: int = 0
     bought: float = 0.0
     sold: float = 0.0
+    adds: dict[str, list[float]] = field(default_factory=dict)
+    cuts: dict[str, list[float]] = field(default_factory=dict)
 
 
 def matches(messages: Iterable[Message], *, depth: int) -> list[Match]:
@@ -54,6 +56,7 @@ def matches(messages: Iterable[Message], *, depth: int) -> list[Match]:
         *_shock(compared),
         *_ignition(seen),
         *_stuffing(seen),
+        *_spoof_like(seen),
     ]
     symbol = messages[0].symbol
     return sorted(
@@ -74,6 +77,10 @@ def _seen(messages: list[Message], levels: int) -> Iterator[Seen]:
                     *(None, None, None, None),
                     level_updates=message.level_updates,
                     trades=message.trades,
+                    bought=message.buy_qty,
+                    sold=message.sell_qty,
+                    adds={"bid": message.bid_add, "ask": message.ask_add},
+                    cuts={"bid": message.bid_cut, "ask": message.ask_cut},
                 )
                 continue
             bids, asks = sum(message.bid_qty[:levels]), sum(message.ask_qty[:levels])
@@ -89,6 +96,8 @@ def _seen(messages: list[Message], levels: int) -> Iterator[Seen]:
                 trades=message.trades,
                 bought=message.buy_qty,
                 sold=message.sell_qty,
+                adds={"bid": message.bid_add, "ask": message.ask_add},
+                cuts={"bid": message.bid_cut, "ask": message.ask_cut},
             )
 
 
@@ -307,3 +316,85 @@ def _stuffing(books: list[Seen]) -> Iterator[tuple[str, str, int, int, float, fl
             updates = [float(one.level_updates) for one in run]
             yield "quote_stuffing", "", run[0].time_ms, book.time_ms, updates[-1], max(updates)
         run = []
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A large order that was taken off; `opposite`: makers of the other side were filled meanwhile, `same`: its own."""
+
+    side: str
+    onset_ms: int
+    end_ms: int
+    value: float
+    opposite: bool
+    same: bool
+
+
+def large_orders_gone(messages: Iterable[Message], *, depth: int) -> list[Gone]:
+    """Every large order of one symbol that was gone before a trade reached it, with any fills or none."""
+    return list(_gone(list(_seen(list(messages), depth))))
+
+
+def seen_lately(gone: Iterable[Gone], end_ms: int) -> tuple[int, int]:
+    """How many of the last hour had fills on the opposite side, and how many on their own."""
+    recent = [one for one in gone if end_ms - 3_600_000 <= one.end_ms <= end_ms]
+    return sum(one.opposite for one in recent), sum(one.same for one in recent)
+
+
+def _spoof_like(books: list[Seen]) -> Iterator[tuple[str, str, int, int, float, float]]:
+    """A large order, a fill on the opposite side, the order gone: in three books of that order."""
+    for gone in _gone(books):
+        if gone.opposite:
+            yield "spoof_like", gone.side, gone.onset_ms, gone.end_ms, gone.value, gone.value
+
+
+def _gone(books: list[Seen]) -> Iterator[Gone]:
+    """A large add, and within less than 5 s a cut at its price of 0.8 of it, and of 0.8 of what is large by then."""
+    large = _large_from(books)
+    for side in ("bid", "ask"):
+        for begin, book in enumerate(books):
+            add, bar = book.adds.get(side), large[begin]
+            if not add or bar is None or add[1] < bar:
+                continue
+            for end in range(begin + 1, len(books)):
+                later, bar_then = books[end], large[end]
+                if later.stretch != book.stretch or later.time_ms - book.time_ms >= 5000:
+                    break
+                cut, again = later.cuts.get(side), later.adds.get(side)
+                if bar_then is None:
+                    continue
+                if cut and cut[0] == add[0] and cut[1] >= 0.8 * max(add[1], bar_then):
+                    between = books[begin + 1 : end]
+                    bought, sold = any(one.bought for one in between), any(one.sold for one in between)
+                    opposite, same = (bought, sold) if side == "bid" else (sold, bought)
+                    yield Gone(side, book.time_ms, later.time_ms, add[1], opposite, same)
+                    break
+                if again and again[0] == add[0] and again[1] >= bar_then:
+                    break
+
+
+def _large_from(books: list[Seen]) -> list[float | None]:
+    """What is large at each book: a tenth more than nine in ten of the last 60 seconds' largest adds, of ten at least.
+
+    And a tenth of the usual depth at least.
+    """
+    largest: dict[int, float] = {}
+    depths: dict[int, list[float]] = defaultdict(list)
+    for book in books:
+        second = book.time_ms // 1000
+        largest[second] = max(largest.get(second, 0.0), *(add[1] if add else 0.0 for add in book.adds.values()), 0.0)
+        depths[second] += [] if book.depth is None else [book.depth]
+    first = min(largest, default=0)
+    large: list[float | None] = []
+    for book in books:
+        newest = (book.time_ms + 1) // 1000 - 1
+        while newest >= first and newest not in largest:
+            newest -= 1
+        known = [largest[second] for second in range(newest - 59, newest + 1) if largest.get(second)]
+        deep = [statistics.median(depths[second]) for second in range(newest - 59, newest + 1) if depths.get(second)]
+        if len(known) < 10 or len(deep) < 10:
+            large.append(None)
+            continue
+        usual = statistics.quantiles(known, n=10, method="inclusive")[8]
+        large.append(max(1.1 * usual, 0.1 * statistics.median(deep)))
+    return large

@@ -13,7 +13,7 @@ WITH told AS (
     CASE WHEN `type` = 'feed_gap' THEN end_event_time_ms IS NOT NULL ELSE `state` = 'live' END AS live,
     bid_price, bid_qty, ask_price, ask_qty,
     $quantity_expressions,
-    level_updates, trades, buy_qty, sell_qty,
+    level_updates, trades, buy_qty, sell_qty, bid_add, bid_cut, ask_add, ask_cut,
     event_time, PROCTIME() AS arrival
   FROM raw_records
   WHERE $readable
@@ -22,7 +22,7 @@ WITH told AS (
   SELECT
     record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id, book_state, cause, reason, live,
     $quantity_columns,
-    level_updates, trades, buy_qty, sell_qty,
+    level_updates, trades, buy_qty, sell_qty, bid_add, bid_cut, ask_add, ask_cut,
     LAST_VALUE(bid_price) OVER arrivals AS newest_bid_price,
     LAST_VALUE(bid_qty) OVER arrivals AS newest_bid_qty,
     LAST_VALUE(ask_price) OVER arrivals AS newest_ask_price,
@@ -68,7 +68,7 @@ SELECT
   event_time_ms, receive_time_ms, update_id, book_state, cause, reason, live,
   $trusted_ms AS trusted_ms,
   $quantity_columns,
-  level_updates, trades, buy_qty, sell_qty,
+  level_updates, trades, buy_qty, sell_qty, bid_add, bid_cut, ask_add, ask_cut,
   $level_flows AS level_flows,
   $flow_weights AS flow_weights,
   $adjustments AS adjustments,

@@ -13,7 +13,7 @@ from tests.pattern_oracle import Match
 
 EVERY_MS = 100
 CALM_DEPTH = 40.0
-NOTHING: Mapping[str, float] = {}
+NOTHING: Mapping[str, object] = {}
 Message = Book | Heartbeat | FeedGap
 
 
@@ -35,7 +35,7 @@ class Tape:
         depth: float = CALM_DEPTH,
         spread: int = 1,
         ticks: int = 0,
-        activity: Mapping[str, float] = NOTHING,
+        activity: Mapping[str, object] = NOTHING,
     ) -> int:
         """Books every 100 ms for so long, all alike; returns when the first of them was.
 
@@ -249,4 +249,62 @@ def _stuffings() -> tuple[Tape, list[Match]]:
     return tape, [Match("quote_stuffing", tape.symbol, "", burst_ms, end_ms, 301.0, 400.0)]
 
 
-_PLANTED = [_pressure(), _flips(), _vacuums(), _shocks(), _ignitions(), _stuffings()]
+def _spoofs() -> tuple[Tape, list[Match]]:
+    """Every second's largest add is of 4 units, so that a large one has 4.4 or more: over a tenth of the depth."""
+    tape = Tape("SPOOFUSDT")
+    usual = {"bid_add": [99.96, 4.0], "ask_add": [100.05, 2.0], "bid_cut": [99.96, 4.0]}
+    bought, sold = {"trades": 1, "buy_qty": 1.0}, {"trades": 1, "sell_qty": 1.0}
+
+    def order(side: str, *books: Mapping[str, object], size: float = 6.0, price: float = 99.95) -> int:
+        """A large order, then these books; returns when it came."""
+        tape.run(12_000, activity=usual)  # so seldom that nothing else becomes usual
+        came_ms = tape.run(100, activity={f"{side}_add": [price, size]})
+        for activity in books:
+            tape.run(200, activity=activity)
+        return came_ms
+
+    def gone(side: str, size: float = 5.0, price: float = 99.95, **more: object) -> int:
+        return tape.run(100, activity={f"{side}_cut": [price, size], **more})
+
+    tape.run(20_000, activity=usual)
+    bid_ms = order("bid", usual, bought, usual)
+    bid_gone_ms = gone("bid")
+    ask_ms = order("ask", sold, bought, price=100.05)
+    ask_gone_ms = gone("ask", price=100.05)
+    order("bid", usual, sold)  # the control
+    gone("bid")
+    order("bid", usual)
+    gone("bid", trades=1, buy_qty=1.0)  # within one book nobody knows which was first
+    order("bid", bought, size=4.3)
+    gone("bid", 4.3)
+    order("bid", bought)
+    gone("bid", 4.7)
+    order("bid", bought)
+    gone("bid", price=99.94)
+    order("bid", bought)
+    gone("ask")
+    order("bid", bought)
+    tape.run(4700)
+    gone("bid")
+    order("bid", bought)
+    tape.lose_trust("gap")
+    gone("bid")
+    order("bid", bought)
+    gone("bid", 3.4)
+    again_ms = tape.run(100, activity={"bid_add": [99.95, 8.0]})  # takes the place of the first, and is cut at once
+    gone("bid", 8.0)
+    # The first of two, which stays, does not hold up the second.
+    order("bid", price=99.93)
+    second_ms = tape.run(100, activity={"bid_add": [99.95, 6.0]})
+    tape.run(100, activity=bought)
+    second_gone_ms = gone("bid")
+    assert second_ms > again_ms
+    tape.run(1000)
+    return tape, [
+        Match("spoof_like", tape.symbol, "bid", bid_ms, bid_gone_ms, 6.0, 6.0),
+        Match("spoof_like", tape.symbol, "ask", ask_ms, ask_gone_ms, 6.0, 6.0),
+        Match("spoof_like", tape.symbol, "bid", second_ms, second_gone_ms, 6.0, 6.0),
+    ]
+
+
+_PLANTED = [_pressure(), _flips(), _vacuums(), _shocks(), _ignitions(), _stuffings(), _spoofs()]

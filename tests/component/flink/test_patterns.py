@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.simulator.scenes import Calm, Ignition, Scene, Vacuum
+from connectors.simulator.scenes import Calm, Ignition, Scene, Spoof, Vacuum
 from flink.patterns import PATTERNS
 from local_stack.kafka import EmbeddedKafka
 from orderbook.messages import Alert, Book, Trade, decode_alert, encode
@@ -18,7 +18,7 @@ from tests import staged_market
 from tests.component.flink import market, planted, recorded
 from tests.component.flink.job import FINISH_WITHIN_S, START_WITHIN_S, Job, wait_until
 from tests.component.flink.market import PARTITIONS, Record, heartbeat
-from tests.pattern_oracle import Match, Message, matches
+from tests.pattern_oracle import Match, Message, large_orders_gone, matches, seen_lately
 
 pytestmark = [pytest.mark.component, pytest.mark.pipeline, pytest.mark.timeout(1200)]
 
@@ -32,8 +32,8 @@ Lives = dict[str, list[Message]]
 def lives_of_planted() -> Lives:
     """The planted and the staged markets, and the job's own, whose pressure and spread swing at random."""
     lives: Lives = {tape.symbol: list(tape.messages) for tape in planted.tapes()[0]}
-    played = staged()
-    lives[played[0].symbol] = played
+    for played in (staged(), spoofed()):
+        lives[played[0].symbol] = played
     for record in market.records():
         if record.message is not None and not isinstance(record.message, Trade) and record.message.symbol:
             lives.setdefault(record.message.symbol, []).append(record.message)
@@ -51,6 +51,12 @@ def staged() -> list[Message]:
         (32.0, Calm(symbol=symbol, duration_s=20)),
     ]
     return list(staged_market.books(symbol, scenes, opens_at_ms=market.BEGIN_MS, duration_s=40.0))
+
+
+def spoofed() -> list[Message]:
+    """A simulated market in which a large order is shown for a moment."""
+    scene = Spoof(symbol="BNBUSDC", side="ask")
+    return list(staged_market.books("BNBUSDC", [(25.0, scene)], opens_at_ms=market.BEGIN_MS, duration_s=35.0))
 
 
 def produced(lives: Lives) -> list[Record]:
@@ -176,6 +182,31 @@ def test_staged_scenes_are_found_at_their_times_and_the_calm_holds_nothing(
     ]
 
 
+def test_a_staged_spoof_is_found_at_its_time(planted_run: tuple[Lives, list[Alert]]) -> None:
+    (alert,) = [
+        a
+        for a in planted_run[1]
+        if (a.symbol, a.rule) == ("BNBUSDC", "spoof_like") and a.onset_time_ms > market.BEGIN_MS + 25_000
+    ]
+    # 0.55 s after the scene begins the order is shown, for 1.5 s.
+    times_s = [(time_ms - market.BEGIN_MS) / 1000 for time_ms in (alert.onset_time_ms, alert.event_time_ms)]
+    assert alert.side == "ask"
+    assert times_s == pytest.approx([25.6, 27.1], abs=0.1)
+
+
+def test_a_spoof_like_alert_tells_how_often_its_control_was_seen(planted_run: tuple[Lives, list[Alert]]) -> None:
+    lives, alerts = planted_run
+    spoofs = [alert for alert in alerts if alert.rule == "spoof_like"]
+    for alert in spoofs:
+        seen, control = seen_lately(large_orders_gone(lives[alert.symbol], depth=DEPTH), alert.event_time_ms)
+        assert alert.reason == f"in the last hour: {seen}, control: {control}"
+    assert {alert.reason for alert in spoofs if alert.symbol == "SPOOFUSDT"} == {
+        "in the last hour: 1, control: 0",
+        "in the last hour: 2, control: 1",
+        "in the last hour: 3, control: 2",
+    }
+
+
 def test_a_random_market_holds_the_matches_that_the_sketches_say(planted_run: tuple[Lives, list[Alert]]) -> None:
     lives, alerts = planted_run
     assert_same(alerts, of_lives(lives))
@@ -183,7 +214,8 @@ def test_a_random_market_holds_the_matches_that_the_sketches_say(planted_run: tu
 
 def test_a_match_is_an_alert_with_an_id_of_its_own_making(planted_run: tuple[Lives, list[Alert]]) -> None:
     for alert in planted_run[1]:
-        assert (alert.status, alert.step, alert.venue, alert.reason) == ("MATCHED", 0, "simulator", None)
+        assert (alert.status, alert.step, alert.venue) == ("MATCHED", 0, "simulator")
+        assert (alert.reason is not None) is (alert.rule == "spoof_like")
         key = f"simulator|{alert.symbol}|{alert.rule}|{alert.side or ''}|{alert.onset_time_ms}"
         assert alert.alert_id == hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()
         assert alert.peak >= alert.value
@@ -233,4 +265,9 @@ def test_the_recordings_hold_the_matches_that_the_sketches_say(kafka_server: Emb
         "spread_shock": (2, 0, 4),
         "momentum_ignition": (19, 31, 12),
         "quote_stuffing": (0, 0, 0),
+        "spoof_like": (11, 12, 12),
     }
+    controls = tuple(
+        sum(one.same for one in large_orders_gone(lives[symbol], depth=DEPTH)) for symbol in recorded.RECORDED
+    )
+    assert controls == (9, 12, 14)

@@ -32,8 +32,9 @@ def test_every_file_is_used_and_every_parameter_has_a_place() -> None:
 
 def test_each_pattern_is_a_view_of_its_name_bounded_in_time() -> None:
     for name in PATTERNS:
-        text = statements()[f"patterns/{name}"]
-        assert f"CREATE TEMPORARY VIEW {name} AS" in text
+        assert f"CREATE TEMPORARY VIEW {name} AS" in statements()[f"patterns/{name}"]
+        # The matching of large orders serves the spoof-like ones and their control alike.
+        text = statements()[f"patterns/{ {'spoof_like': 'large_orders_gone'}.get(name, name) }"]
         assert "WITHIN INTERVAL '" in text
         # Books of one millisecond are told apart by their offsets, at any parallelism.
         assert "ORDER BY record_time, kafka_offset" in text
@@ -53,7 +54,7 @@ def test_a_match_becomes_a_row_with_the_columns_of_the_alerts(name: str) -> None
         "'MATCHED'",
         "CAST(0 AS BIGINT)",
     )
-    assert row["reason"] == "CAST(NULL AS STRING)"
+    assert row["reason"] == ("`reason`" if name == "spoof_like" else "CAST(NULL AS STRING)")
     assert {column: row[column] for column in MATCH_COLUMNS} == {column: f"`{column}`" for column in MATCH_COLUMNS}
 
 

@@ -54,6 +54,10 @@ def test_a_book_is_flat_json_with_a_schema_version() -> None:
         "trades": 0,
         "buy_qty": 0.0,
         "sell_qty": 0.0,
+        "bid_add": [],
+        "bid_cut": [],
+        "ask_add": [],
+        "ask_cut": [],
     }
     assert decode_raw(encode(BOOK)) == BOOK
 
@@ -72,9 +76,11 @@ def test_a_measured_book_says_what_is_unknown() -> None:
     assert decode_raw(encode(measured)) == measured
 
 
-def test_a_book_written_before_depth_was_measured_is_read() -> None:
+def test_a_book_written_before_depth_and_changes_were_measured_is_read() -> None:
     wire = json.loads(encode(BOOK))
     for name in ("bid_depth_within", "ask_depth_within", "buy_sweep_bps", "sell_sweep_bps"):
+        del wire[name]
+    for name in ("bid_add", "bid_cut", "ask_add", "ask_cut"):
         del wire[name]
     assert decode_raw(json.dumps(wire).encode()) == BOOK
 

@@ -13,7 +13,7 @@ from connectors.simulator.market import FAST_MS, BestQuote, DepthDiff, Market, T
 from connectors.simulator.scenes import LEAD_IN_MS, SCENES, Calm, Ignition, Scene, Spoof, Vacuum, parse_scene
 from orderbook.messages import Book
 from tests import staged_market
-from tests.pattern_oracle import Match, matches
+from tests.pattern_oracle import Match, large_orders_gone, matches
 
 OPENS_AT_MS = 1_700_000_000_000
 MARKETS = [("BTCUSDT", False), ("ADAUSDT", False), ("XRPUSDT", True)]
@@ -31,6 +31,7 @@ def found(books: list[Book]) -> list[Match]:
 def test_the_calm_holds_no_pattern_and_a_book_every_diff(symbol: str, light: bool) -> None:  # noqa: FBT001 - a parameter of the test
     books = staged(symbol, [(1.0, Calm(symbol=symbol, duration_s=120))], 100.0, light=light)
     assert found([book for book in books if book.event_time_ms > OPENS_AT_MS + 1000]) == []
+    assert large_orders_gone(books, depth=10) == []
     assert {later.event_time_ms - sooner.event_time_ms for sooner, later in itertools.pairwise(books)} == {FAST_MS}
     calm = books[20:]
     assert {round(book.ask_price[0] - book.bid_price[0], 8) for book in calm} == {
@@ -63,8 +64,10 @@ def test_an_ignition_is_found_on_its_side(symbol: str, light: bool, side: str) -
     ignition = parse_scene({"kind": "ignition", "symbol": symbol, "side": side, "move_bps": 8}, {symbol})
     calm = Calm(symbol=symbol, duration_s=60)
     books = staged(symbol, [(1.0, calm), (20.0, ignition), (26.0, calm)], 30.0, light=light)
-    first, *others = [match for match in found(books) if match.end_ms > OPENS_AT_MS + 12_000]
     run_ms = OPENS_AT_MS + 20_000 + LEAD_IN_MS
+    # Between the scene and the calm the traders go on as usual.
+    played = range(OPENS_AT_MS + 12_000, run_ms + 4000)
+    first, *others = [match for match in found(books) if match.onset_ms in played]
     assert others == []
     assert (first.rule, first.side) == ("momentum_ignition", side)
     assert run_ms < first.onset_ms < run_ms + 2000 < first.end_ms < run_ms + 4000
@@ -73,6 +76,21 @@ def test_an_ignition_is_found_on_its_side(symbol: str, light: bool, side: str) -
     moved = peak - quiet
     assert (moved > 0) is (side == "bid")
     assert 0.1 < (end - quiet) / moved < 0.3, "four fifths are given back"
+
+
+@pytest.mark.parametrize(("symbol", "light"), MARKETS)
+@pytest.mark.parametrize("side", ["bid", "ask"])
+def test_a_spoof_is_found_on_its_side_beside_the_market_s_own_orders(symbol: str, light: bool, side: str) -> None:  # noqa: FBT001 - as above
+    spoof = parse_scene({"kind": "spoof", "symbol": symbol, "side": side}, {symbol})
+    books = staged(symbol, [(20.0, spoof)], 30.0, light=light)
+    shown_ms = OPENS_AT_MS + 20_000 + LEAD_IN_MS
+    played = range(OPENS_AT_MS + 20_000, shown_ms + 2000)
+    gone = [one for one in large_orders_gone(books, depth=10) if one.onset_ms in played]
+    assert [(one.side, one.opposite, one.same) for one in gone] == [(side, True, False)]
+    assert shown_ms < gone[0].onset_ms <= shown_ms + 2 * FAST_MS
+    assert gone[0].end_ms - gone[0].onset_ms == pytest.approx(1500, abs=FAST_MS)
+    (match,) = [one for one in found(books) if one.rule == "spoof_like" and one.onset_ms in played]
+    assert (match.side, match.onset_ms, match.end_ms) == (side, gone[0].onset_ms, gone[0].end_ms)
 
 
 def test_a_spoof_is_a_large_order_a_fill_on_the_other_side_and_the_order_gone() -> None:
