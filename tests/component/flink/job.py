@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from connectors.kafka.log_ends import log_ends
+from connectors.kafka.source import committed_offset
 from local_stack.process import end_with_parent
 from orderbook.topics import Topics
 from tests.component.flink.market import DEPTH, PARTITIONS, Record
@@ -150,7 +151,7 @@ class Job:
         ]
         group = {"bootstrap.servers": self.bootstrap_servers, "group.id": f"{self.topics.prefix}-flink"}
         consumer = Consumer(group)
-        read = sum(max(one.offset, 0) for one in consumer.committed(inputs, timeout=10))
+        read = sum(max(committed_offset(consumer, one), 0) for one in inputs)
         consumer.close()
         return self.count(self.topics.raw) + self.count(self.topics.trades) - read
 
