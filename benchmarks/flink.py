@@ -110,11 +110,12 @@ def captured(symbols: tuple[str, ...], seconds: float, folder: Path) -> Market:
 class Bench:
     """The job on topics of its own."""
 
-    def __init__(self, kafka: EmbeddedKafka, folder: Path, parallelism: int) -> None:
+    def __init__(self, kafka: EmbeddedKafka, folder: Path, parallelism: int, symbols: tuple[str, ...]) -> None:
         self._servers = kafka.bootstrap_servers
         self.folder = folder
         self.settings = Settings(
             _env_file=None,
+            symbols=symbols,
             kafka_bootstrap_servers=self._servers,
             topic_prefix=f"bench{uuid.uuid4().hex[:8]}",
             topic_partitions=PARTITIONS,
@@ -286,7 +287,8 @@ def main() -> None:
     asked = arguments.parse_args()
     configure_logs(level="warning", form="console")
     folder = Path(tempfile.mkdtemp(prefix="orderbook-flink-"))
-    market = captured(ALL_SYMBOLS[: asked.symbols], asked.seconds, folder)
+    symbols = ALL_SYMBOLS[: asked.symbols]
+    market = captured(symbols, asked.seconds, folder)
     kinds = Counter(type(message).__name__ for message in market.messages)
     kafka = EmbeddedKafka(
         host="127.0.0.1", port=free_port(), controller_port=free_port(), folder=folder / "kafka", jars=broker_jars()
@@ -296,13 +298,13 @@ def main() -> None:
         table.add_column(column)
     with serving(kafka, folder / "kafka.log"):
         if asked.only != "latency":
-            fast = throughput(Bench(kafka, folder, asked.parallelism), market, asked.laps)
+            fast = throughput(Bench(kafka, folder, asked.parallelism, symbols), market, asked.laps)
             table.add_row("books put through", f"{fast.books:,}")
             table.add_row("books a second", f"{fast.books_a_second:,.0f}")
             table.add_row("CPU of the job, µs a book", f"{fast.cpu_s_a_million:.0f}")
             table.add_row("rows", str(fast.rows))
         if asked.only != "throughput":
-            live = latency(Bench(kafka, folder, asked.parallelism), market, asked.warm_up)
+            live = latency(Bench(kafka, folder, asked.parallelism, symbols), market, asked.warm_up)
             table.add_row("live, books a second", f"{live.books_a_second:,.0f}")
             for name, delays in (("metric", live.metrics_ms), ("alert", live.alerts_ms)):
                 if delays:

@@ -10,8 +10,8 @@ from typing import Final
 TIME_BEFORE_MS: Final = 4_102_444_800_000
 """Times are before the year 2100."""
 
-AHEAD_MS: Final = 3_600_000
-"""How far an event may lie after its receipt."""
+AHEAD_MS: Final = 86_400_000
+"""How far an event may lie after its receipt: clocks of computers are wrong by hours where a time zone is."""
 
 AMOUNT_BELOW: Final = 1e15
 """Prices, quantities and what is made of them stay below."""
