@@ -8,7 +8,7 @@ from typing import Any
 from orderbook.messages import Book, FeedGap, Heartbeat, Trade, encode
 
 YEAR_2100_MS = 4_102_444_800_000
-HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
 BEYOND_ANY_DATE_MS = 2**62
 
 
@@ -44,7 +44,7 @@ def of_raw(book: Book, heartbeat: Heartbeat, feed_gap: FeedGap) -> dict[bytes, s
         _with(book, event_time_ms=BEYOND_ANY_DATE_MS): f"there stands {BEYOND_ANY_DATE_MS}",
         _with(book, event_time_ms=YEAR_2100_MS, receive_time_ms=YEAR_2100_MS): f"there stands {YEAR_2100_MS}",
         _with(book, event_time_ms=YEAR_2100_MS - 1, receive_time_ms=YEAR_2100_MS): f"there stands {YEAR_2100_MS}",
-        _with(book, event_time_ms=book.receive_time_ms + HOUR_MS + 1): "3600001 ms after its receive_time_ms",
+        _with(book, event_time_ms=book.receive_time_ms + DAY_MS + 1): "86400001 ms after its receive_time_ms",
         _with(book, receive_time_ms=None): "$.receive_time_ms",
         encode(book).replace(first.encode(), b"1e400").replace(last.encode(), b"1e400"): "out of range",
         _with(book, bid_price="cheap"): 'there stands "cheap"',
@@ -83,7 +83,7 @@ def of_trades(trade: Trade, book: Book) -> dict[bytes, str]:
         _with(trade, quantity=1e300): "there stands 1e+300",
         _infinite(trade, "quantity"): "out of range",
         _with(trade, event_time_ms=BEYOND_ANY_DATE_MS): "$.event_time_ms",
-        _with(trade, event_time_ms=trade.receive_time_ms + 2 * HOUR_MS): "after its receive_time_ms",
+        _with(trade, event_time_ms=trade.receive_time_ms + 2 * DAY_MS): "after its receive_time_ms",
         _with(trade, receive_time_ms=None): "$.receive_time_ms",
         _with(trade, symbol="x" * 990_000): "the first 4096 of",
     }
