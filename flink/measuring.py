@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from orderbook.metrics import Statistic
     from orderbook.window_metrics import RolledUp
 
+_ONCE: Final = "RAND() < 1"
+"""Always true. What may differ from one reading to the next is computed once for all that reads it: without it the
+planner writes an array out again at every reading of one of its elements."""
+
 BELIEVED_MS: Final = 2000
 """How long a state is believed without another record of the symbol: two heartbeats."""
 
@@ -125,14 +129,12 @@ def quantities(depth: int) -> dict[str, str]:
 def level_flows(depth: int) -> str:
     """Return the SQL of the array of each level's order flow imbalance.
 
-    `newest_*` are the book's arrays and `last_*` those of the book before. The condition on the first level is always
-    true. What may differ from one reading to the next is computed once for all that reads it: without it the planner
-    writes the array out again in every metric that takes a level. And an element that may be null makes all of them so
-    to the planner, which otherwise takes the levels of an array that is null for numbers.
+    `newest_*` are the book's arrays and `last_*` those of the book before. An element that may be null, as the first
+    one is, makes all of them so to the planner, which otherwise takes the levels of an array that is null for numbers.
     """
     two_sided = f"{_TWO_SIDED.format('newest_')} AND {_TWO_SIDED.format('last_')}"
     first, *others = (_level_flow(level) for level in _levels(depth))
-    flows = ",\n    ".join((f"CASE WHEN RAND() < 1 THEN {first} END", *others))
+    flows = ",\n    ".join((f"CASE WHEN {_ONCE} THEN {first} END", *others))
     return f"CASE WHEN {FOLLOWS_ON} AND {two_sided} THEN ARRAY[\n    {flows}\n  ] END"
 
 
@@ -208,8 +210,7 @@ def _level_flow(level: int) -> str:
 def _by_symbol(arrays: Iterable[tuple[FittedSymbol, Sequence[float | None]]]) -> str:
     """A CASE by symbol and venue of constant arrays, null for all others.
 
-    The null behind each array makes elements that may be null, and the condition that is always true keeps the planner
-    from writing the CASE out at each reading of one, as in `level_flows`.
+    The null behind each array makes elements that may be null, as in `level_flows`.
     """
     cases = []
     for fitted, values in arrays:
@@ -218,7 +219,7 @@ def _by_symbol(arrays: Iterable[tuple[FittedSymbol, Sequence[float | None]]]) ->
         cases.append(f"WHEN symbol = '{fitted.symbol}' AND venue IN ({venues}) THEN ARRAY[{array}]")
     if not cases:
         return "CAST(NULL AS ARRAY<DOUBLE>)"
-    return f"CASE WHEN RAND() < 1 THEN CASE {' '.join(cases)} END END"
+    return f"CASE WHEN {_ONCE} THEN CASE {' '.join(cases)} END END"
 
 
 def _levels(depth: int) -> range:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
+from flink.measuring import sql_double
 from orderbook.bounds import (
     AHEAD_MS,
     AMOUNT_BELOW,
@@ -28,7 +29,7 @@ PLAUSIBLE_TIME: Final = (
 )
 """Whether a record's time may move event time on; null where one is missing."""
 
-_BELOW: Final = f"{AMOUNT_BELOW:.0E}".replace("+", "")
+_BELOW: Final = sql_double(AMOUNT_BELOW)
 _NAMED: Final = f"symbol <> '' AND CHAR_LENGTH(symbol) <= {NAME_LENGTH} AND CHAR_LENGTH(venue) <= {NAME_LENGTH}"
 _TAKER_QTY: Final = " AND ".join(
     f"COALESCE({name}, 0) >= 0 AND COALESCE({name}, 0) < {_BELOW}" for name in ("buy_qty", "sell_qty")

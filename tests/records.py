@@ -1,4 +1,4 @@
-"""Books, heartbeats and metrics for tests: what every one must say, with the rest left as the messages have it.
+"""Books, heartbeats, trades and metrics for tests: what every one must say, with the rest left as the messages have it.
 
 `**told` are more of the message's own fields. A record is received `lag_ms` after its event.
 """
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from orderbook.messages import Book, Heartbeat, Metrics
+from orderbook.messages import Aggressor, Book, Heartbeat, Metrics, Trade
 
 UNDEFINED: Final = dict.fromkeys(
     field.name for field in msgspec.structs.fields(Metrics) if field.required and field.type == float | None
@@ -59,6 +59,31 @@ def new_heartbeat(
         event_time_ms=event_time_ms,
         receive_time_ms=event_time_ms + lag_ms,
         **{"state": "live"} | told,
+    )
+
+
+def new_trade(
+    symbol: str,
+    event_time_ms: int,
+    trade_id: int,
+    *,
+    venue: str = "simulator",
+    lag_ms: int = 0,
+    price: float = 100.0,
+    quantity: float = 0.5,
+    aggressor: Aggressor = "buy",
+) -> Trade:
+    """A trade, made at the time of its event."""
+    return Trade(
+        venue=venue,
+        symbol=symbol,
+        event_time_ms=event_time_ms,
+        receive_time_ms=event_time_ms + lag_ms,
+        trade_id=trade_id,
+        trade_time_ms=event_time_ms,
+        price=price,
+        quantity=quantity,
+        aggressor=aggressor,
     )
 
 

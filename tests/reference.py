@@ -58,10 +58,24 @@ def explained(
 
 
 def explained_next(windows: list[dict[str, Any]], metrics: list[dict[str, Any]], symbol: str) -> float:
-    """R² of the price change of the next 10 s on the order flow imbalance of these."""
+    """R² of the price change of the next 10 s on the order flow imbalance of these, to three decimals."""
     last_event_ms = max(row["event_time_ms"] for row in metrics if row["symbol"] == symbol)
     full = full_windows(windows, symbol, 10_000, last_event_ms)
-    return r_squared(full["mid_change"].to_list()[1:], full["ofi_sum"].to_list()[:-1])
+    return round(r_squared(full["mid_change"].to_list()[1:], full["ofi_sum"].to_list()[:-1]), 3)
+
+
+def forecast_errors(metrics: list[dict[str, Any]], symbol: str) -> tuple[float, float]:
+    """How far the mid and the microprice are on average from the mid of the first book a second later or after."""
+    of_symbol = pl.DataFrame([row for row in metrics if row["symbol"] == symbol], infer_schema_length=None)
+    books = of_symbol.sort("update_id").select("event_time_ms", "mid", "microprice")
+    later = books.select(pl.col("event_time_ms").alias("later_ms"), pl.col("mid").alias("later"))
+    due = books.with_columns(due_ms=pl.col("event_time_ms") + 1000)
+    pairs = due.join_asof(later, left_on="due_ms", right_on="later_ms", strategy="forward").drop_nulls()
+    later_mid = pairs["later"].to_numpy()
+    of_mid, of_microprice = (
+        float(np.mean(np.abs(later_mid - pairs[name].to_numpy()))) for name in ("mid", "microprice")
+    )
+    return of_mid, of_microprice
 
 
 def explained_by_integrated(windows: list[dict[str, Any]], metrics: list[dict[str, Any]], symbol: str) -> float:

@@ -77,7 +77,12 @@ def start(server: Service, log: Path) -> subprocess.Popen[bytes]:
 
 def stop(server: Service, process: subprocess.Popen[bytes]) -> None:
     """End a server's process, if need be by force."""
-    process.send_signal(server.stop_signal)
+    end(process, server.stop_signal)
+
+
+def end(process: subprocess.Popen[bytes], with_signal: signal.Signals = signal.SIGTERM) -> None:
+    """End a process, by force where it takes longer than STOP_WITHIN_S."""
+    process.send_signal(with_signal)
     try:
         process.wait(STOP_WITHIN_S)
     except subprocess.TimeoutExpired:

@@ -135,7 +135,17 @@ def test_vpin_is_what_the_handbook_says(written: dict[str, list[dict[str, Any]]]
 
 
 def test_order_flow_says_little_about_what_comes_next(written: dict[str, list[dict[str, Any]]]) -> None:
-    assert 0 <= reference.explained_next(written["processed"], written["metrics"], "BTCUSDT") < 0.065
+    """docs/reference.md: R² of the next window's price change."""
+    assert reference.explained_next(written["processed"], written["metrics"], "BTCUSDT") == 0.012
+
+
+def test_the_microprice_is_a_worse_forecast_than_the_mid(written: dict[str, list[dict[str, Any]]]) -> None:
+    """docs/reference.md: mean error a second later."""
+    assert reference.forecast_errors(written["metrics"], "BTCUSDT") == pytest.approx((3.82, 4.15), abs=5e-3)
+
+
+def test_a_spread_of_one_tick_has_no_z_score(written: dict[str, list[dict[str, Any]]]) -> None:
+    assert {row["spread_zscore"] for row in written["processed"]} == {None}
 
 
 def test_order_flow_explains_what_the_handbook_says(written: dict[str, list[dict[str, Any]]]) -> None:

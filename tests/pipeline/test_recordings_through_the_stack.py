@@ -246,8 +246,19 @@ def test_the_share_of_the_touch_is_what_the_handbook_says(run: Run) -> None:
 
 
 def test_order_flow_says_little_about_what_comes_next(run: Run) -> None:
-    for symbol in ("BTCUSDT", "ETHUSDT"):
-        assert 0 <= reference.explained_next(run.windows, run.metrics, symbol) < 0.065
+    """docs/reference.md: R² of the next window's price change."""
+    assert reference.explained_next(run.windows, run.metrics, "BTCUSDT") == 0.008
+    assert reference.explained_next(run.windows, run.metrics, "ETHUSDT") == 0.034
+
+
+def test_the_microprice_is_a_worse_forecast_than_the_mid(run: Run) -> None:
+    """docs/reference.md: mean error a second later."""
+    assert reference.forecast_errors(run.metrics, "BTCUSDT") == pytest.approx((3.63, 5.34), abs=5e-3)
+    assert reference.forecast_errors(run.metrics, "ETHUSDT") == pytest.approx((0.206, 0.245), abs=5e-4)
+
+
+def test_a_spread_of_one_tick_has_no_z_score(run: Run) -> None:
+    assert {row["spread_zscore"] for row in run.windows} == {None}
 
 
 def test_signed_volume_explains_what_the_handbook_says(run: Run) -> None:

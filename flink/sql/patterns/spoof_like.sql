@@ -3,7 +3,8 @@
 CREATE TEMPORARY VIEW spoof_like AS
 SELECT
   venue, symbol, side, 'medium' AS severity, onset_time_ms, event_time_ms, `value`, `value` AS peak, threshold,
-  'in the last hour: ' || CAST(opposite_lately AS STRING) || ', control: ' || CAST(same_lately AS STRING) AS reason
+  'seen ' || CAST(opposite_lately AS STRING) || ' times in the last hour, its control ' || CAST(same_lately AS STRING)
+    AS reason
 FROM (
   SELECT *,
     COUNT(CASE WHEN opposite_filled THEN 1 END) OVER lately AS opposite_lately,

@@ -10,7 +10,7 @@ from typing import Literal
 from orderbook.messages import Book, BookState, FeedGap, GapCause, Heartbeat, RawMessage, Trade, encode
 from orderbook.topics import partition_of, uncovered_partitions
 from tests.component.flink import poison
-from tests.records import new_book, new_heartbeat
+from tests.records import new_book, new_heartbeat, new_trade
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 QUIET = "ADAUSDT"
@@ -148,14 +148,11 @@ def _trades(symbol: str) -> list[Trade]:
         # Two UTC days and a part of the one before, so that VPIN's buckets take their size from the day before.
         times = [BEGIN_MS - 2_400_000 * ago - dice.randrange(2_000_000) for ago in range(80, 0, -1)] + times
     return [
-        Trade(
-            venue="simulator",
-            symbol=symbol,
-            event_time_ms=time_ms,
-            receive_time_ms=time_ms + 3,
-            trade_id=number,
-            trade_time_ms=time_ms - 1,
-            price=100.0,
+        new_trade(
+            symbol,
+            time_ms,
+            number,
+            lag_ms=3,
             quantity=round(dice.uniform(0.01, 3), 5),
             aggressor=dice.choice(["buy", "sell"]),
         )

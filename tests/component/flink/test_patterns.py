@@ -199,11 +199,11 @@ def test_a_spoof_like_alert_tells_how_often_its_control_was_seen(planted_run: tu
     spoofs = [alert for alert in alerts if alert.rule == "spoof_like"]
     for alert in spoofs:
         seen, control = seen_lately(large_orders_gone(lives[alert.symbol], depth=DEPTH), alert.event_time_ms)
-        assert alert.reason == f"in the last hour: {seen}, control: {control}"
+        assert alert.reason == f"seen {seen} times in the last hour, its control {control}"
     assert {alert.reason for alert in spoofs if alert.symbol == "SPOOFUSDT"} == {
-        "in the last hour: 1, control: 0",
-        "in the last hour: 2, control: 1",
-        "in the last hour: 3, control: 2",
+        "seen 1 times in the last hour, its control 0",
+        "seen 2 times in the last hour, its control 1",
+        "seen 3 times in the last hour, its control 2",
     }
 
 

@@ -25,6 +25,7 @@ from orderbook.topics import Topics
 from tests.component.flink import poison
 from tests.component.flink.market import BEGIN_MS, book, feed_gap, heartbeat
 from tests.processes import REPOSITORY, environment
+from tests.records import new_trade
 
 pytestmark = [pytest.mark.component, pytest.mark.pipeline, pytest.mark.timeout(600)]
 
@@ -40,17 +41,7 @@ NASTY: list[Any] = [
 TOPICS: tuple[Literal["raw", "trades"], ...] = ("raw", "trades")
 BOOK = book("BTCUSDT", BEGIN_MS, 1, [1.0] * 6, [2.0] * 6, spread=1)
 BEAT, GAP = heartbeat("BTCUSDT", BEGIN_MS), feed_gap("BTCUSDT", BEGIN_MS)
-TRADE = Trade(
-    venue="simulator",
-    symbol="BTCUSDT",
-    event_time_ms=BEGIN_MS,
-    receive_time_ms=BEGIN_MS + 3,
-    trade_id=1,
-    trade_time_ms=BEGIN_MS,
-    price=100.0,
-    quantity=0.5,
-    aggressor="buy",
-)
+TRADE = new_trade("BTCUSDT", BEGIN_MS, 1, lag_ms=3)
 SOUND = {"raw": [encode(BOOK), encode(BEAT), encode(GAP)], "trades": [encode(TRADE), encode(BEAT)]}
 POISON = {"raw": list(poison.of_raw(BOOK, BEAT, GAP)), "trades": list(poison.of_trades(TRADE, BOOK))}
 

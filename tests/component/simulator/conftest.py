@@ -4,7 +4,6 @@ import asyncio
 import http.client
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ import websocket
 
 from connectors.simulator.server import Exchange, ExchangeRules
 from runtime.readiness import READY_FILE_VARIABLE
-from tests.servers import free_port
+from tests.servers import end, free_port
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 WITHIN_S = 60.0
@@ -100,12 +99,7 @@ def simulator_process(folder: Path, **environment: str) -> Iterator[tuple[Addres
         assert process.poll() is None, (folder / "log").read_text()
         yield Address(port), process
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 @pytest.fixture(scope="session")

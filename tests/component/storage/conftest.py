@@ -1,51 +1,21 @@
-"""Databases of their own for the storage tests, on the session's servers."""
+"""What the storage tests run on: databases of their own and live stores, on the session's servers."""
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
-import psycopg
 import pytest
 import redis
-from psycopg import Connection, sql
 
+from local_stack.kafka import EmbeddedKafka
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.valkey import EmbeddedValkey
 from migrations.runner import apply_pending
 from migrations.script import read_scripts
 from sinks.redis import connect
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Database:
-    """A database that is there for one test, or for one test module."""
-
-    host: str
-    port: int
-    name: str
-    user: str
-    password: str
-    conninfo: str
-
-    def connect(self) -> Connection:
-        """A new autocommit connection."""
-        return psycopg.connect(self.conninfo, autocommit=True)
-
-
-def create_database(server: EmbeddedPostgres) -> Database:
-    """Create an empty database, owned by the service role."""
-    own = dataclasses.replace(server, dbname=f"storage_{uuid.uuid4().hex[:12]}")
-    asyncio.run(own.furnish())
-    return Database(own.host, own.port, own.dbname, own.user, own.password, own.conninfo)
-
-
-def drop_database(server: EmbeddedPostgres, database: Database) -> None:
-    """Drop it with whatever is still connected."""
-    with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database.name)))
+from tests.component.storage.databases import Database, create_database, drop_database
+from tests.component.storage.running_bridge import Pipeline, settings_for
 
 
 @pytest.fixture
@@ -79,3 +49,10 @@ def live(valkey_server: EmbeddedValkey) -> Iterator[redis.Redis]:
     """A client that answers in text; the keys are the session's, so symbols and logs need names of their own."""
     with connect(valkey_server.host, valkey_server.port) as client:
         yield client
+
+
+@pytest.fixture
+def pipeline(
+    kafka_server: EmbeddedKafka, migrated: Database, valkey_server: EmbeddedValkey, tmp_path: Path
+) -> Pipeline:
+    return Pipeline(settings_for(kafka_server, migrated, valkey_server), migrated, tmp_path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.component.storage.conftest import Database
+from tests.component.storage.databases import Database
 from tests.servers import REPOSITORY
 
 pytestmark = pytest.mark.component

@@ -23,7 +23,7 @@ from orderbook.errors import ServiceUnavailable
 from orderbook.metrics import COUNT_COLUMNS, METRICS, WINDOW_COLUMNS
 from orderbook.window_metrics import WINDOW_METRICS
 from sinks.timescale import WINDOWS
-from tests.component.storage.conftest import Database
+from tests.component.storage.databases import Database
 from tests.servers import REPOSITORY, free_port, running
 
 pytestmark = pytest.mark.component

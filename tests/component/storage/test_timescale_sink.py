@@ -25,7 +25,7 @@ from orderbook.errors import ServiceUnavailable
 from orderbook.messages import Alert, AlertStatus, Window
 from orderbook.metrics import WINDOW_COLUMNS
 from sinks.timescale import ALERTS, WINDOWS, Session, Table, TimescaleSink
-from tests.component.storage.conftest import Database
+from tests.component.storage.databases import Database
 from tests.component.storage.samples import START_MS, alert, window
 from tests.servers import free_port, running
 

@@ -11,6 +11,7 @@ from dataflows.routing import router
 from orderbook.messages import Book, DeadLetter, Heartbeat, Trade
 from orderbook.settings import Settings
 from orderbook.topics import partition_of
+from tests.records import new_trade
 
 
 def heartbeat(symbol: str, event_time_ms: int, receive_time_ms: int = 0) -> Heartbeat:
@@ -29,10 +30,7 @@ def book(symbol: str, event_time_ms: int) -> Book:
 
 
 def trade(symbol: str, event_time_ms: int) -> Trade:
-    return Trade(
-        venue="v", symbol=symbol, event_time_ms=event_time_ms, receive_time_ms=0, trade_id=1,
-        trade_time_ms=event_time_ms, price=1.0, quantity=1.0, aggressor="buy",
-    )  # fmt: skip
+    return new_trade(symbol, event_time_ms, 1)
 
 
 def settings(**changed: Any) -> Settings:  # noqa: ANN401 - whatever a setting holds

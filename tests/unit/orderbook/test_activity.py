@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.recordings.files import summarise
-from connectors.recordings.playing import Player
-from connectors.recordings.source import RecordingPartition
 from orderbook.keeper import BookKeeper
 from orderbook.market import DepthDiff, Execution, Snapshot
 from orderbook.messages import Book
 from orderbook.sequence import SequenceRules
-from tests.recordings import BTC, USDM_BTC, lines, recording
-
-
-def published(names: tuple[str, ...]) -> list[Book]:
-    files = recording(names)
-    partition = RecordingPartition(files, Player(summarise(files), depth_levels=5, covered=False), "max", 1501, None)
-    books: list[Book] = []
-    while True:
-        try:
-            books += [message for message in partition.next_batch() if isinstance(message, Book)]
-        except StopIteration:
-            return books
+from tests import played
+from tests.recordings import BTC, USDM_BTC, lines
 
 
 @pytest.mark.parametrize("names", [pytest.param(BTC, id="spot BTC"), pytest.param(USDM_BTC, id="USD-M BTC")])
@@ -41,7 +28,7 @@ def test_every_book_counts_the_lines_between_two_diffs(names: tuple[str, ...]) -
                 sum(quantity for quantity, buyer_is_maker in trades if buyer_is_maker),
             )
             trades = []
-    books = published(names)
+    books = played.books(names, depth_levels=5)
     # What was received while the first snapshot was awaited belongs to no book.
     bridged = next(number for number, book in enumerate(books) if book.trades)
     counted = [(book.level_updates, book.trades) for book in books[bridged:]]

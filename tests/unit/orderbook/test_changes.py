@@ -11,15 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.recordings.files import summarise
-from connectors.recordings.playing import Player
-from connectors.recordings.source import RecordingPartition
 from orderbook.book import UNCHANGED, ImpossibleLevel, LocalBook
 from orderbook.keeper import BookKeeper
 from orderbook.market import DepthDiff, Execution, Level, Snapshot
 from orderbook.messages import Book
 from orderbook.sequence import SequenceRules
-from tests.recordings import BTC, ETH, USDM_BTC, lines, recording
+from tests import played
+from tests.recordings import BTC, ETH, USDM_BTC, lines
 
 Told = tuple[list[float], list[float], list[float], list[float]]
 NOTHING: Told = ([], [], [], [])
@@ -35,17 +33,6 @@ class Largest(NamedTuple):
 
 def told(book: Book) -> Told:
     return book.bid_add, book.bid_cut, book.ask_add, book.ask_cut
-
-
-def published(names: tuple[str, ...]) -> list[Book]:
-    files = recording(names)
-    partition = RecordingPartition(files, Player(summarise(files), depth_levels=5, covered=False), "max", 1501, None)
-    books: list[Book] = []
-    while True:
-        try:
-            books += [message for message in partition.next_batch() if isinstance(message, Book)]
-        except StopIteration:
-            return books
 
 
 class Exact:
@@ -111,7 +98,7 @@ def test_every_book_tells_the_largest_changes_of_its_diff(names: tuple[str, ...]
             if event["u"] > snapshot["lastUpdateId"]:
                 wanted[event["u"]] = exact.step(event, sold, bought)
             sold, bought = [], []
-    books = published(names)
+    books = played.books(names, depth_levels=5)
     assert len(books) == len(wanted) > 6000
     compared = 0
     for book in books:

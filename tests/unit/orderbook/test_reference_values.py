@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from orderbook.metrics import METRICS
 from tests.recordings import BTC, ETH, USDM_BTC, lines, recording
 
 Floats = NDArray[np.float64]
 
 
 def quotes(names: tuple[str, ...]) -> tuple[Floats, Floats, Floats]:
-    """Receive time in s, mid and queue imbalance of each best quote."""
+    """Receive time in s, mid and queue imbalance of each best quote, the imbalance as the catalogue's SQL has it."""
     recording(names)
     told: list[tuple[int, dict[str, Any]]] = [(time, message.get("data", {})) for time, message in lines(names)]
     rows = [(time / 1e9, *(float(data[name]) for name in ("b", "B", "a", "A"))) for time, data in told if "B" in data]
     time, bid, bid_qty, ask, ask_qty = np.array(rows).T
-    return time, (bid + ask) / 2, (bid_qty - ask_qty) / (bid_qty + ask_qty)
+    (queue_imbalance,) = (metric for metric in METRICS if metric.name == "queue_imbalance")
+    touch = pl.DataFrame({"best_bid_qty": bid_qty, "best_ask_qty": ask_qty})
+    return time, (bid + ask) / 2, touch.select(pl.sql_expr(queue_imbalance.sql)).to_series().to_numpy()
 
 
 def auc(scores: Floats, directions: Floats) -> float:
