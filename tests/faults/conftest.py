@@ -37,9 +37,10 @@ def running_exchange(tmp_path_factory: pytest.TempPathFactory, outcomes: list[Ou
         simulator_port=free_port(),
         state_dir=folder / "state",
         simulator_ledger=ledger,
-        # A test loses every book every few seconds: with half of the weight, the next one's snapshots were shallow,
-        # and a market that walks out of one leaves live for no fault.
+        # A test loses every book every few seconds. Where the weight for new ones runs short, they come shallow, and a
+        # market that walks out of one leaves live for no fault of the test.
         request_weight_share=1.0,
+        snapshot_limit=500,
     )
     # The tests end one connection after the other: each shall count as settled, and none pay for the one before it.
     consumer = Consumer(settings, rules=LineRules(settled_ms=500))
