@@ -35,8 +35,8 @@ check: dev-env ## Lint, formatting, types, and which room imports which
 
 lock: ## Lock the requirements anew; needs uv
 	@command -v uv >/dev/null || { echo "uv is needed to lock the requirements: install it first" >&2; exit 1; }
-	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/run.in -o requirements/run.txt
-	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements/dev.txt
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --overrides requirements/overrides.txt requirements/run.in -o requirements/run.txt
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --overrides requirements/overrides.txt requirements/dev.in -o requirements/dev.txt
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/uv.in -o requirements/uv.txt
 
 env:

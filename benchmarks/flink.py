@@ -13,7 +13,9 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -196,24 +198,26 @@ def _cpu_s(job: Running) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds from the send of a record to the arrival of what it made, and the pace it was sent at."""
+    """Milliseconds from the send of a record to the arrival of what it made, by kind, and the pace it was sent at."""
 
     books_a_second: float
-    metrics_ms: list[float]
-    alerts_ms: list[float]
+    ms: dict[str, list[float]]
 
 
 class Delays:
     """When each record was sent, and how much later what it made was there."""
 
     def __init__(self, bench: Bench, measured_from_s: float) -> None:
-        self.ms: dict[str, list[float]] = {"metrics": [], "alerts": []}
+        self.ms: dict[str, list[float]] = {"metric": [], "alert": [], "pattern": []}
         self._bench = bench
         self._measured_from_s = measured_from_s
         self._books: dict[tuple[str, int], float] = {}
         self._records: dict[tuple[str, int], float] = {}
         self._ending = threading.Event()
-        self._readers = [threading.Thread(target=self._read, args=(name,)) for name in self.ms]
+        self._readers = [
+            threading.Thread(target=self._read, args=(topic, delay))
+            for topic, delay in ((bench.topics.metrics, self._metrics), (bench.topics.alerts, self._alert))
+        ]
 
     def begin(self) -> None:
         """Listen to both topics."""
@@ -234,35 +238,36 @@ class Delays:
         if isinstance(message, Book | Heartbeat):
             self._records.setdefault((message.symbol, message.event_time_ms), now)
 
-    def _read(self, name: str) -> None:
-        consumer = self._bench.reader(getattr(self._bench.topics, name))
+    def _read(self, topic: str, told: Callable[[bytes], tuple[str, float | None]]) -> None:
+        consumer = self._bench.reader(topic)
         while not self._ending.is_set():
             for record in consumer.consume(500, 0.005):
                 now, payload = time.monotonic(), record.value()
                 assert isinstance(payload, bytes), record.error()
-                at = self._metrics(payload) if name == "metrics" else self._alert(payload)
+                kind, at = told(payload)
                 if at is not None and at >= self._measured_from_s:
-                    self.ms[name].append(1000 * (now - at))
+                    self.ms[kind].append(1000 * (now - at))
         consumer.close()
 
-    def _metrics(self, payload: bytes) -> float | None:
+    def _metrics(self, payload: bytes) -> tuple[str, float | None]:
         metrics = decode_metrics(payload)
-        return self._books.get((metrics.symbol, metrics.update_id))
+        return "metric", self._books.get((metrics.symbol, metrics.update_id))
 
-    def _alert(self, payload: bytes) -> float | None:
+    def _alert(self, payload: bytes) -> tuple[str, float | None]:
         alert = decode_alert(payload)
-        return self._records.get((alert.symbol, alert.event_time_ms))
+        kind = "pattern" if alert.status == "MATCHED" else "alert"
+        return kind, self._records.get((alert.symbol, alert.event_time_ms))
 
 
-def latency(bench: Bench, market: Market, warm_up_s: float) -> Latency:
-    """Start the job, send the market at its own pace, and measure after the warm-up."""
+def latency(bench: Bench, market: Market, laps: int, warm_up_s: float) -> Latency:
+    """Start the job, send the market at its own pace so many times over, and measure after the warm-up."""
     with running(bench.settings, ["flink"], bench.folder):
         producer = bench.producer()
         first_ms = min(message.receive_time_ms for message in market.messages)
         began = time.monotonic()
         delays = Delays(bench, began + warm_up_s)
         delays.begin()
-        for message in market.messages:
+        for message in chain.from_iterable(map(market.lap, range(laps))):
             due = began + (message.receive_time_ms - first_ms) / 1000
             while (wait_s := due - time.monotonic()) > 0:
                 producer.poll(wait_s)
@@ -270,9 +275,10 @@ def latency(bench: Bench, market: Market, warm_up_s: float) -> Latency:
             bench.send(producer, message)
         producer.flush()
         took_s = time.monotonic() - began
-        eventually(lambda: True if bench.written(bench.topics.metrics) >= market.books else None, 120.0)
+        books = laps * market.books
+        eventually(lambda: True if bench.written(bench.topics.metrics) >= books else None, 600.0)
         delays.end()
-    return Latency(market.books / took_s, delays.ms["metrics"], delays.ms["alerts"])
+    return Latency(books / took_s, delays.ms)
 
 
 def main() -> None:
@@ -281,6 +287,7 @@ def main() -> None:
     arguments.add_argument("--symbols", type=int, default=len(ALL_SYMBOLS))
     arguments.add_argument("--seconds", type=float, default=60.0, help="of the market that is taken from the simulator")
     arguments.add_argument("--laps", type=int, default=3, help="how often it is put through for the throughput")
+    arguments.add_argument("--live-laps", type=int, default=1, help="how often it is sent at its own pace")
     arguments.add_argument("--warm-up", type=float, default=20.0, help="seconds of the latency run that do not count")
     arguments.add_argument("--parallelism", type=int, default=1)
     arguments.add_argument("--only", choices=("throughput", "latency"))
@@ -304,12 +311,12 @@ def main() -> None:
             table.add_row("CPU of the job, µs a book", f"{fast.cpu_s_a_million:.0f}")
             table.add_row("rows", str(fast.rows))
         if asked.only != "throughput":
-            live = latency(Bench(kafka, folder, asked.parallelism, symbols), market, asked.warm_up)
+            live = latency(Bench(kafka, folder, asked.parallelism, symbols), market, asked.live_laps, asked.warm_up)
             table.add_row("live, books a second", f"{live.books_a_second:,.0f}")
-            for name, delays in (("metric", live.metrics_ms), ("alert", live.alerts_ms)):
+            for kind, delays in live.ms.items():
                 if delays:
                     middle, high = np.percentile(delays, (50, 99))
-                    table.add_row(f"{name} in its topic, ms", f"p50 {middle:.0f}, p99 {high:.0f} of {len(delays):,}")
+                    table.add_row(f"{kind} in its topic, ms", f"p50 {middle:.0f}, p99 {high:.0f} of {len(delays):,}")
     Console(width=160).print(table)
 
 

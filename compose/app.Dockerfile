@@ -4,7 +4,7 @@ FROM python:3.11.13-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
 COPY requirements/run.txt /build/requirements/run.txt
-RUN /venv/bin/pip install --require-hashes --requirement /build/requirements/run.txt
+RUN /venv/bin/pip install --require-hashes --no-deps --requirement /build/requirements/run.txt
 COPY pyproject.toml README.md LICENSE /build/
 COPY orderbook /build/orderbook
 COPY runtime /build/runtime

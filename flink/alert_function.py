@@ -15,7 +15,7 @@ from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pyflink.common.typeinfo import RowTypeInfo
+    from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream import RuntimeContext
 
 HEARTBEAT: Final = "heartbeat"
@@ -40,7 +40,7 @@ class Shard:
 
 
 class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has no types
-    """Feeds each symbol's records to its alerts in their order; rows of alert_records in, rows of alerts out.
+    """Feeds each symbol's records to its alerts in their order; arrays of alert_records in, rows of alerts out.
 
     Flink's state is read once for each key, when its first record comes to this instance, which alone changes it. What
     changes is written where the bundle ends, one write for all symbols of a key: each is a way to the JVM and back
@@ -55,18 +55,21 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         self._state = runtime_context.get_state(ValueStateDescriptor("symbols", Types.PICKLED_BYTE_ARRAY()))
         self._shards: dict[str, Shard] = {}
 
-    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Take one record of a symbol."""
-        symbol, venue, record_type, event_time_ms, untrusted, cause, *values = value
-        watched = () if record_type == HEARTBEAT else tuple(values)
-        record = AlertRecord(venue, symbol, event_time_ms, watched, untrusted, cause)
+    def process_element(self, value: list[Row], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        """Take some records of a shard, in their order."""
         shard = self._shard(ctx.get_current_key())
-        before = shard.symbols.get(symbol, _NOTHING)
-        after, alerts = observe(before, record, self._rules)
-        for alert in alerts:
-            yield Row("alert", *msgspec.structs.astuple(alert))
-        if after != before:
-            shard.put(symbol, after)
+        changed = False
+        for symbol, venue, record_type, event_time_ms, untrusted, cause, *values in value:
+            watched = () if record_type == HEARTBEAT else tuple(values)
+            record = AlertRecord(venue, symbol, event_time_ms, watched, untrusted, cause)
+            before = shard.symbols.get(symbol, _NOTHING)
+            after, alerts = observe(before, record, self._rules)
+            for alert in alerts:
+                yield Row("alert", *msgspec.structs.astuple(alert))
+            if after != before:
+                shard.put(symbol, after)
+                changed = True
+        if changed:
             # Flink encodes it at the end of the bundle, as it stands by then.
             self._state.update(shard.kept)
 
@@ -77,14 +80,15 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         return found
 
 
-def record_type(rules: AlertRules) -> RowTypeInfo:
-    """Return the type of a record of alert_records.sql, in the order in which `process_element` takes it apart."""
-    return Types.ROW(
+def records_type(rules: AlertRules) -> TypeInformation:
+    """Return the type of what alert_records.sql gathers: records, each as `process_element` takes it apart."""
+    record = Types.ROW(
         [
             *(Types.STRING(), Types.STRING(), Types.STRING(), Types.LONG(), Types.STRING(), Types.STRING()),
             *(Types.DOUBLE() for _ in rules.values),
         ]
     )
+    return Types.OBJECT_ARRAY(record)
 
 
 _FLINK_TYPES: Final = {"STRING": Types.STRING(), "BIGINT": Types.LONG(), "DOUBLE": Types.DOUBLE()}

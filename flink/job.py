@@ -10,14 +10,14 @@ from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironme
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
-from flink.alert_function import ROW_TYPE, AlertFunction, record_type
+from flink.alert_function import ROW_TYPE, AlertFunction, records_type
 from flink.rendering import TABLES, VIEWS, alert_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from py4j.java_gateway import JavaObject
-    from pyflink.common.typeinfo import RowTypeInfo
+    from pyflink.common.typeinfo import TypeInformation
 
     from flink.rendering import JobSql
     from orderbook.settings import Settings
@@ -49,7 +49,7 @@ def configuration(
         "restart-strategy.type": "exponential-delay",
         "python.executable": sys.executable,
         "python.client.executable": sys.executable,
-        # The default second would delay every alert by up to as much.
+        # The default second would delay every alert by up to as much. The records are gathered before they come here.
         "python.fn-execution.bundle.time": "20",
     }
     if resume_from is not None:
@@ -85,7 +85,7 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
         inserts=(statements["insert_metrics"], statements["insert_processed"]),
         queries=(statements["alert_records"], statements["pattern_matches"]),
     )
-    keyed = keyed_by_first_field(alert_records, record_type(sql.rules))
+    keyed = keyed_by_first_field(alert_records, records_type(sql.rules))
     steps = keyed.process(AlertFunction(sql.rules), ROW_TYPE).uid("alerts").name("alerts")
     alert_schema = Schema.new_builder()
     for column in alert_columns():
@@ -148,7 +148,7 @@ def _as_stream(j_table: JavaObject) -> JavaObject:
     )
 
 
-def keyed_by_first_field(stream: DataStream, record: RowTypeInfo) -> KeyedStream:
+def keyed_by_first_field(stream: DataStream, record: TypeInformation) -> KeyedStream:
     """Return rows of (key, record) keyed by their first field, a STRING; what follows is given the record alone.
 
     `DataStream.key_by` would send every row to Python and back for its key, as dear as the alerts themselves

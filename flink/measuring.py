@@ -103,8 +103,12 @@ ROLLED_UP: Final = (
 )
 """The columns of a longer window with their SQL over the shorter windows in it."""
 
-# Beyond an array's end its element is null.
-_TWO_SIDED: Final = "{0}bid_price[1] IS NOT NULL AND {0}ask_price[1] IS NOT NULL"
+_NO_ASK: Final = "1E308"
+_LEVEL: Final = {"bid_price": "0", "bid_qty": "0", "ask_price": _NO_ASK, "ask_qty": "0"}
+"""The arrays of a book that tell of its levels, each with what stands for one that is not there."""
+
+_LAST_COUNTS: Final = ("level_updates", "trades")
+"""What a record tells of the symbol's book before it besides its levels."""
 
 
 def quantities(depth: int) -> dict[str, str]:
@@ -122,20 +126,49 @@ def quantities(depth: int) -> dict[str, str]:
             f"COALESCE({side}_qty[{level}], 0) / {level}" for level in _levels(depth)
         )
     expressions |= INGESTED
-    two_sided = _TWO_SIDED.format("")
+    # Beyond an array's end its element is null.
+    two_sided = "bid_price[1] IS NOT NULL AND ask_price[1] IS NOT NULL"
     return {name: f"CASE WHEN {two_sided} THEN {expression} END" for name, expression in expressions.items()}
+
+
+def book_told(depth: int) -> str:
+    """Return the SQL of the array of all that the book after this one needs to know of it; null for other records.
+
+    One array, because each column that an OVER looks back on costs as much as this one does. First the levels, best
+    first, as `_LEVEL` has them, then `_LAST_COUNTS`. A level that is not there has quantity 0 at the worst of all
+    prices: it comes and goes as any other.
+    """
+    levels = (f"COALESCE({name}[{level}], {missing})" for level in _levels(depth) for name, missing in _LEVEL.items())
+    told = ", ".join((*levels, *(f"CAST({name} AS DOUBLE)" for name in _LAST_COUNTS)))
+    return f"CASE WHEN `type` = 'book' THEN ARRAY[{told}] END"
+
+
+def last_columns(depth: int) -> dict[str, str]:
+    """Return the columns of a record that tell of the symbol's book before it, each with its SQL."""
+    bid, ask = _told("last", "bid_price", 1), _told("last", "ask_price", 1)
+    of_levels = {
+        "last_mid": f"({bid} + {ask}) / 2",
+        "last_bid_depth": _sum(_told("last", "bid_qty", level) for level in _levels(depth)),
+        "last_ask_depth": _sum(_told("last", "ask_qty", level) for level in _levels(depth)),
+    }
+    counts = {
+        f"last_{name}": f"CAST(last_told[{place}] AS BIGINT)"
+        for place, name in enumerate(_LAST_COUNTS, len(_LEVEL) * depth + 1)
+    }
+    return {name: f"CASE WHEN {_two_sided('last')} THEN {sql} END" for name, sql in of_levels.items()} | counts
 
 
 def level_flows(depth: int) -> str:
     """Return the SQL of the array of each level's order flow imbalance.
 
-    `newest_*` are the book's arrays and `last_*` those of the book before. An element that may be null, as the first
-    one is, makes all of them so to the planner, which otherwise takes the levels of an array that is null for numbers.
+    `newest_told` is of the book and `last_told` of the book before. An element that may be null, as the first one is,
+    makes all of them so to the planner, which otherwise takes the levels of an array that is null for numbers.
     """
-    two_sided = f"{_TWO_SIDED.format('newest_')} AND {_TWO_SIDED.format('last_')}"
     first, *others = (_level_flow(level) for level in _levels(depth))
     flows = ",\n    ".join((f"CASE WHEN {_ONCE} THEN {first} END", *others))
-    return f"CASE WHEN {FOLLOWS_ON} AND {two_sided} THEN ARRAY[\n    {flows}\n  ] END"
+    return (
+        f"CASE WHEN {FOLLOWS_ON} AND {_two_sided('newest')} AND {_two_sided('last')} THEN ARRAY[\n    {flows}\n  ] END"
+    )
 
 
 def adjustments(tables: FittedTables) -> str:
@@ -194,17 +227,26 @@ def window_fields(fields: Iterable[str], window_ms: int) -> list[str]:
 
 
 def _level_flow(level: int) -> str:
-    """A level that is not there has quantity 0 at the worst of all prices: it comes and goes as any other."""
-    bid, last_bid = (f"COALESCE({book}_bid_price[{level}], 0)" for book in ("newest", "last"))
-    ask, last_ask = (f"COALESCE({book}_ask_price[{level}], 1E308)" for book in ("newest", "last"))
+    (bid, bid_qty, ask, ask_qty), (last_bid, last_bid_qty, last_ask, last_ask_qty) = (
+        [_told(book, name, level) for name in _LEVEL] for book in ("newest", "last")
+    )
     return " ".join(
         (
-            f"CASE WHEN {bid} >= {last_bid} THEN COALESCE(newest_bid_qty[{level}], 0) ELSE 0 END",
-            f"- CASE WHEN {bid} <= {last_bid} THEN COALESCE(last_bid_qty[{level}], 0) ELSE 0 END",
-            f"- CASE WHEN {ask} <= {last_ask} THEN COALESCE(newest_ask_qty[{level}], 0) ELSE 0 END",
-            f"+ CASE WHEN {ask} >= {last_ask} THEN COALESCE(last_ask_qty[{level}], 0) ELSE 0 END",
+            f"CASE WHEN {bid} >= {last_bid} THEN {bid_qty} ELSE 0 END",
+            f"- CASE WHEN {bid} <= {last_bid} THEN {last_bid_qty} ELSE 0 END",
+            f"- CASE WHEN {ask} <= {last_ask} THEN {ask_qty} ELSE 0 END",
+            f"+ CASE WHEN {ask} >= {last_ask} THEN {last_ask_qty} ELSE 0 END",
         )
     )
+
+
+def _told(book: str, name: str, level: int) -> str:
+    """What `newest_told` or `last_told` says of a level."""
+    return f"{book}_told[{len(_LEVEL) * (level - 1) + tuple(_LEVEL).index(name) + 1}]"
+
+
+def _two_sided(book: str) -> str:
+    return f"{_told(book, 'bid_price', 1)} > 0 AND {_told(book, 'ask_price', 1)} < {_NO_ASK}"
 
 
 def _by_symbol(arrays: Iterable[tuple[FittedSymbol, Sequence[float | None]]]) -> str:

@@ -21,7 +21,9 @@ from flink.measuring import (
     TRADE_AGGREGATES,
     TRUSTED_MS,
     adjustments,
+    book_told,
     flow_weights,
+    last_columns,
     level_flows,
     live_metric_expressions,
     metric_expressions,
@@ -51,6 +53,7 @@ VIEWS: Final = (
     "measured",
     "books",
     "live_books",
+    "watched",
     "volume_clock",
     "volume_buckets",
     "window_records",
@@ -72,6 +75,8 @@ STATEMENTS: Final = (
 )
 """The files of `flink/sql`, in the order in which the job uses them. New outputs go last: state keeps its operator."""
 
+ALERT_BATCH_MS: Final = 20
+"""How long records wait for others of their shard before the alerts are given them."""
 ALERT_SHARDS: Final = 16
 """Keys that the alerts' state is kept under: as many writes at most for each bundle of records."""
 
@@ -154,10 +159,14 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "readable": raw_readable(depth),
         "quantity_expressions": _named(quantity_columns),
         "quantity_columns": _listed(quantity_columns),
+        "book_told": book_told(depth),
+        "last_columns": _named(last_columns(depth)),
         "level_flows": level_flows(depth),
         "metric_expressions": _named(metric_expressions(depth)),
         "baseline_records": str(baseline),
         "alert_shards": str(ALERT_SHARDS),
+        "alert_batch_ms": str(ALERT_BATCH_MS),
+        "alert_batch_s": f"{ALERT_BATCH_MS / 1000:.3f}",
         "alert_values": _listed(alert_values(rules, baseline_books=baseline)),
         "metrics_columns": _declared(_columns(Metrics)),
         "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),

@@ -1,12 +1,5 @@
--- What the alerts read of every record: the values that the rules in force need (orderbook.alerts.AlertRules.values), as
--- one flat row of numbers. They are partitioned by the key before it: the symbol's shard, one of $alert_shards.
-SELECT
-  CAST(MOD(ABS(HASH_CODE(symbol)), $alert_shards) AS STRING) AS shard,
-  ROW(
-    symbol, venue, record_type, event_time_ms,
-    CASE WHEN book_state = 'live' THEN CAST(NULL AS STRING) ELSE COALESCE(reason, cause, book_state) END,
-    CASE WHEN book_state = 'live' THEN CAST(NULL AS STRING) ELSE cause END,
-    $alert_values
-  ) AS alert_record
-FROM measured
-WHERE record_type <> 'feed_gap'
+-- The records of a shard that arrived within $alert_batch_ms ms of this machine's time, in their order: one way to Python and back
+-- for all of them. Which are together depends on the machine, what is made of them does not.
+SELECT shard, ARRAY_AGG(alert_record) AS alert_records
+FROM TABLE(TUMBLE(TABLE watched, DESCRIPTOR(arrival), INTERVAL '$alert_batch_s' SECOND))
+GROUP BY shard, window_start, window_end

@@ -11,8 +11,8 @@ WITH told AS (
     `type` AS record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id,
     `state` AS book_state, cause, reason,
     CASE WHEN `type` = 'feed_gap' THEN end_event_time_ms IS NOT NULL ELSE `state` = 'live' END AS live,
-    bid_price, bid_qty, ask_price, ask_qty,
     $quantity_expressions,
+    $book_told AS book_told,
     level_updates, trades, buy_qty, sell_qty, bid_add, bid_cut, ask_add, ask_cut,
     event_time, PROCTIME() AS arrival
   FROM raw_records
@@ -23,15 +23,7 @@ WITH told AS (
     record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id, book_state, cause, reason, live,
     $quantity_columns,
     level_updates, trades, buy_qty, sell_qty, bid_add, bid_cut, ask_add, ask_cut,
-    LAST_VALUE(bid_price) OVER arrivals AS newest_bid_price,
-    LAST_VALUE(bid_qty) OVER arrivals AS newest_bid_qty,
-    LAST_VALUE(ask_price) OVER arrivals AS newest_ask_price,
-    LAST_VALUE(ask_qty) OVER arrivals AS newest_ask_qty,
-    -- What is unknown of a book is -1 here: a null would leave the value of an older one standing.
-    LAST_VALUE(CASE WHEN record_type = 'book' THEN COALESCE(bid_depth, -1) END) OVER arrivals AS newest_bid_depth,
-    LAST_VALUE(CASE WHEN record_type = 'book' THEN COALESCE(ask_depth, -1) END) OVER arrivals AS newest_ask_depth,
-    LAST_VALUE(CASE WHEN record_type = 'book' THEN COALESCE(level_updates, -1) END) OVER arrivals AS newest_level_updates,
-    LAST_VALUE(CASE WHEN record_type = 'book' THEN COALESCE(trades, -1) END) OVER arrivals AS newest_trades,
+    LAST_VALUE(book_told) OVER arrivals AS newest_told,
     MAX(CASE WHEN record_type = 'book' THEN kafka_offset END) OVER arrivals AS newest_book,
     COALESCE(
       MAX(CASE WHEN record_type = 'feed_gap' OR NOT live THEN kafka_offset END) OVER arrivals, -1
@@ -47,14 +39,7 @@ WITH told AS (
   WINDOW arrivals AS (PARTITION BY symbol ORDER BY arrival)
 ), after_the_last AS (
   SELECT *,
-    LAG(newest_bid_price) OVER arrivals AS last_bid_price,
-    LAG(newest_bid_qty) OVER arrivals AS last_bid_qty,
-    LAG(newest_ask_price) OVER arrivals AS last_ask_price,
-    LAG(newest_ask_qty) OVER arrivals AS last_ask_qty,
-    NULLIF(LAG(newest_bid_depth) OVER arrivals, -1) AS last_bid_depth,
-    NULLIF(LAG(newest_ask_depth) OVER arrivals, -1) AS last_ask_depth,
-    NULLIF(LAG(newest_level_updates) OVER arrivals, -1) AS last_level_updates,
-    NULLIF(LAG(newest_trades) OVER arrivals, -1) AS last_trades,
+    LAG(newest_told) OVER arrivals AS last_told,
     LAG(newest_book) OVER arrivals AS last_book,
     spread_so_far - COALESCE(LAG(spread_so_far, $baseline_records) OVER arrivals, 0) AS baseline_spread,
     bid_depth_so_far - COALESCE(LAG(bid_depth_so_far, $baseline_records) OVER arrivals, 0) AS baseline_bid_depth,
@@ -73,8 +58,7 @@ SELECT
   $flow_weights AS flow_weights,
   $adjustments AS adjustments,
   $follows_on AS follows_on,
-  last_bid_depth, last_ask_depth, last_level_updates, last_trades,
-  (last_bid_price[1] + last_ask_price[1]) / 2 AS last_mid,
+  $last_columns,
   baseline_spread / NULLIF(baseline_books, 0) AS spread_baseline,
   baseline_bid_depth / NULLIF(baseline_books, 0) AS bid_depth_baseline,
   baseline_ask_depth / NULLIF(baseline_books, 0) AS ask_depth_baseline,

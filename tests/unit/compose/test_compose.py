@@ -234,7 +234,7 @@ def test_the_images_install_only_what_is_locked() -> None:
         text = (COMPOSE / name).read_text(encoding="utf-8")
         installs = re.findall(r"pip install (.*)$", text, re.MULTILINE)
         assert installs == [
-            "--require-hashes --requirement /build/requirements/run.txt",
+            "--require-hashes --no-deps --requirement /build/requirements/run.txt",
             "--no-deps --no-build-isolation /build",
         ]
         assert text.rstrip().splitlines()[-2] == "USER orderbook"

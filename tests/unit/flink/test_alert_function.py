@@ -1,4 +1,4 @@
-"""The alerts inside the job: symbols that share a key, and state that another instance goes on from."""
+"""The alerts inside the job: symbols that share a key, records that come together, and state that is gone on from."""
 
 from __future__ import annotations
 
@@ -85,6 +85,11 @@ def markets(draw: st.DrawFn) -> list[AlertRecord]:
     return records
 
 
+def batched(records: list[AlertRecord], size: int) -> list[list[AlertRecord]]:
+    """The records in their order, so many at a time as come from the job together."""
+    return [records[first : first + size] for first in range(0, len(records), size)]
+
+
 def told(records: list[AlertRecord]) -> list[Row]:
     """What each symbol's alerts say by themselves, in the order of the records."""
     standing: dict[str, SymbolAlerts] = {}
@@ -106,14 +111,15 @@ def test_symbols_of_one_key_tell_what_each_tells_alone_and_go_on_after_any_cut(
     records: list[AlertRecord], data: st.DataObject
 ) -> None:
     cut = data.draw(st.integers(0, len(records)))
+    together = data.draw(st.integers(1, 5))
     state = KeptState()
     got = []
     for part in (records[:cut], records[cut:]):
         # The second instance has nothing but what the first has written.
         state = KeptState(state.checkpoint)
         function, context = opened(state)
-        for one in part:
-            got += list(function.process_element(row(one), context))
+        for some in batched(part, together):
+            got += list(function.process_element([row(one) for one in some], context))
         assert state.reads <= 1
     assert named(got) == told(records)
 
@@ -128,7 +134,7 @@ def test_a_record_that_changes_nothing_writes_nothing(kind: str) -> None:
     state = KeptState()
     function, context = opened(state)
     calm = record("AAAUSDT", 1_700_000_000_000, None if kind == "heartbeat" else 0.0, trusted=True)
-    list(function.process_element(row(calm), context))
+    list(function.process_element([row(calm)], context))
     written = state.writes
-    list(function.process_element(row(calm), context))
+    list(function.process_element([row(calm), row(calm)], context))
     assert state.writes == written

@@ -96,7 +96,7 @@ def test_longer_windows_take_every_sum_from_the_shorter() -> None:
 
 @pytest.mark.parametrize("depth", [1, 3, 20])
 def test_sums_read_exactly_the_levels_asked_for(depth: int) -> None:
-    records = render(settings(calculate_depth=depth)).statements["records"].partition("in_order AS")[0]
+    records = render(settings(calculate_depth=depth)).statements["records"].partition("CASE WHEN `type` = 'book'")[0]
     levels = [int(level) for level in re.findall(r"COALESCE\(ask_qty\[(\d+)\], 0\)(?! /)", records)]
     assert levels == list(range(1, depth + 1))
     weighted = re.findall(r"COALESCE\(bid_qty\[(\d+)\], 0\) / (\d+)", records)
@@ -105,10 +105,14 @@ def test_sums_read_exactly_the_levels_asked_for(depth: int) -> None:
 
 @pytest.mark.parametrize("depth", [1, 3, 20])
 def test_each_level_has_its_flow(depth: int) -> None:
-    flows = render(settings(calculate_depth=depth)).statements["records"].partition("ARRAY[")[2].partition("\n  ]")[0]
-    levels = [re.findall(r"\b(?:last|newest)_(?:bid|ask)_(?:price|qty)\[(\d+)\]", flow) for flow in flows.split(",\n")]
-    # Four comparisons of two prices, and a quantity each.
-    assert levels == [[str(level)] * 12 for level in range(1, depth + 1)]
+    records = render(settings(calculate_depth=depth)).statements["records"]
+    book_told = records.partition("CASE WHEN `type` = 'book'")[2].partition(" END")[0]
+    kept = re.findall(r"COALESCE\((\w+)\[(\d+)\], (?:0|1E308)\)", book_told)
+    arrays = ("bid_price", "bid_qty", "ask_price", "ask_qty")
+    assert kept == [(array, str(level)) for level in range(1, depth + 1) for array in arrays]
+    flows = records.partition("last_told[3] < 1E308 THEN ARRAY[")[2].partition("\n  ]")[0].split(",\n")
+    read = [{kept[int(place) - 1] for place in re.findall(r"\b(?:last|newest)_told\[(\d+)\]", flow)} for flow in flows]
+    assert read == [{(array, str(level)) for array in arrays} for level in range(1, depth + 1)]
 
 
 def test_settings_arrive_where_they_are_meant() -> None:
@@ -126,7 +130,7 @@ def test_settings_arrive_where_they_are_meant() -> None:
     assert "'scan.startup.mode' = 'earliest-offset'" in rendered["raw"]
     assert rendered["records"].count(", 40) OVER arrivals") == 4
     # A baseline shorter than the warm-up is warm when it is full.
-    assert rendered["alert_records"].count("baseline_books >= 40") == 2
+    assert rendered["watched"].count("baseline_books >= 40") == 2
     assert "'topic' = 'desk.trades'" in rendered["trades"]
     assert "INTERVAL '1.250' SECOND" in rendered["trades"]
     for table, topic in (("metrics", "desk.metrics"), ("processed", "desk.processed"), ("alerts", "desk.alerts")):
@@ -158,8 +162,8 @@ def test_the_rules_file_decides_what_the_alerts_are_given(tmp_path: Path) -> Non
     file = tmp_path / "rules.yaml"
     file.write_text("rules:\n  thin_touch: {metric: vtob_ratio, direction: below, medium: 0.05, release: 0.1}\n")
     with_file = render(settings(alert_rules_file=file))
-    assert "CAST(vtob_ratio AS DOUBLE)" in with_file.statements["alert_records"]
-    assert "vtob_ratio" not in render(settings()).statements["alert_records"]
+    assert "CAST(vtob_ratio AS DOUBLE)" in with_file.statements["watched"]
+    assert "vtob_ratio" not in render(settings()).statements["watched"]
     file.write_text("rules:\n  thin_touch: {metric: vtob_ratio, direction: below, medium: 0.04, release: 0.1}\n")
     assert render(settings(alert_rules_file=file)).fingerprint != with_file.fingerprint
 
