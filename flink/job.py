@@ -26,12 +26,18 @@ JOB_NAME: Final = "orderbook"
 
 
 def configuration(
-    settings: Settings, *, checkpoints: str, resume_from: str | None, jars: tuple[Path, ...] = ()
+    settings: Settings,
+    *,
+    checkpoints: str,
+    resume_from: str | None,
+    jars: tuple[Path, ...] = (),
+    long_methods: bool = False,
 ) -> Configuration:
     """Return the job's configuration.
 
     `checkpoints` and `resume_from` are URIs. `jars` are given for the mini-cluster alone, which they also size: on a
-    cluster, setting them would replace the list that `flink run` made.
+    cluster, setting them would replace the list that `flink run` made. `long_methods`: the JVM compiles them, so that
+    the planner need not split the code that it makes (docs/decisions/0016-a-job-of-many-symbols.md).
     """
     options = {
         "parallelism.default": str(settings.flink_parallelism),
@@ -62,6 +68,9 @@ def configuration(
             "taskmanager.memory.network.min": network,
             "taskmanager.memory.network.max": network,
         }
+    if long_methods:
+        # Characters; about twice as many make the 64 KB that a method may have.
+        options["table.generated-code.max-length"] = "60000"
     configured = Configuration()
     for name, value in options.items():
         configured.set_string(name, value)

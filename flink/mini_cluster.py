@@ -19,7 +19,7 @@ from rich.console import Console
 
 from flink.broker import wait_for_topics
 from flink.checkpoints import Checkpoints
-from flink.gateway import Gateway, jvm_args
+from flink.gateway import COMPILE_LONG_METHODS, Gateway, jvm_args
 from flink.jars import fetch_jars
 from flink.job import JOB_NAME, build, configuration
 from flink.rendering import render
@@ -55,10 +55,15 @@ def run(settings: Settings) -> None:
     if newest is not None:
         checkpoints.forget_all_but(newest)
     _find_python()
-    gateway = Gateway(log_dir=settings.state_dir / "logs", logger=_logger, jvm_args=jvm_args(settings.symbols))
+    options = jvm_args(settings.symbols)
+    gateway = Gateway(log_dir=settings.state_dir / "logs", logger=_logger, jvm_args=options)
     try:
         configured = configuration(
-            settings, checkpoints=checkpoints.uri, resume_from=newest.as_uri() if newest else None, jars=jars
+            settings,
+            checkpoints=checkpoints.uri,
+            resume_from=newest.as_uri() if newest else None,
+            jars=jars,
+            long_methods=COMPILE_LONG_METHODS in options,
         )
         environment = _planned(configured, sql)
         wait_for_topics(settings)

@@ -14,7 +14,7 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
 from rich.console import Console
 
-from flink.gateway import Gateway
+from flink.gateway import JVM_ARGS, Gateway
 from flink.jars import fetch_jars
 from flink.job import configuration
 from flink.readable import TRADE_READABLE, raw_readable
@@ -28,7 +28,7 @@ def main(folder: Path) -> None:
     statements = render(settings).statements
     lock_file = Path(str(resources.files("flink").joinpath("jars.lock.toml")))
     jars = fetch_jars(lock_file, folder / "jars", console=Console(stderr=True))
-    gateway = Gateway(log_dir=folder / "logs", logger=get_logger("reading"))
+    gateway = Gateway(log_dir=folder / "logs", logger=get_logger("reading"), jvm_args=JVM_ARGS)
     try:
         configured = configuration(settings, checkpoints=folder.as_uri(), resume_from=None, jars=jars)
         tables = StreamTableEnvironment.create(StreamExecutionEnvironment.get_execution_environment(configured))
