@@ -49,7 +49,7 @@ BUSY_JVM_ARGS: Final = ("-Xms512m", "-Xmn320m", "-Xmx1g", "-XX:+UseSerialGC", "-
 """JVM options for many symbols: it compiles for speed in its first minutes, and a book takes less time from then on."""
 
 BUSY_FROM_SYMBOLS: Final = 100
-"""From so many symbols on, which a JVM of the small kind can hardly follow (docs/decisions/0016-a-busy-job.md)."""
+"""From so many symbols on, which the small JVM can hardly follow (docs/decisions/0016-a-job-of-many-symbols.md)."""
 
 START_TIMEOUT_S: Final = 60
 END_TIMEOUT_S: Final = 10

@@ -69,7 +69,7 @@ def configuration(
             "taskmanager.memory.network.max": network,
         }
     if long_methods:
-        # Characters; about twice as many make the 64 KB that a method may have.
+        # Characters of source. A method may have 64 KB of bytecode, which is shorter than its source.
         options["table.generated-code.max-length"] = "60000"
     configured = Configuration()
     for name, value in options.items():

@@ -88,9 +88,17 @@ def running(
 
 
 def eventually(
-    look: Callable[[], Value | None], within_s: float = 30.0, *, process: Running | None = None, every_s: float = 0.05
+    look: Callable[[], Value | None],
+    within_s: float = 30.0,
+    *,
+    what: str = "it",
+    process: Running | None = None,
+    every_s: float = 0.05,
 ) -> Value:
-    """Return the first value that is not None; fails with the process's output when there is none in time."""
+    """Return the first value that is not None; fails with the process's output when there is none in time.
+
+    `what` is named in the failure.
+    """
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         value = look()
@@ -100,4 +108,9 @@ def eventually(
             raise AssertionError(f"ended with {process.process.returncode}:\n{process.output()[-4000:]}")
         time.sleep(every_s)
     told = f"; its process wrote:\n{process.output()[-4000:]}" if process is not None else ""
-    raise AssertionError(f"did not happen within {within_s:.0f} s{told}")
+    raise AssertionError(f"{what} did not happen within {within_s:.0f} s{told}")
+
+
+def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> None:
+    """Return as soon as the condition holds; fail where it does not in time."""
+    eventually(lambda: condition() or None, within_s, what=what)

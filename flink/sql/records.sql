@@ -18,7 +18,7 @@ WITH told AS (
   FROM raw_records
   WHERE $readable
 ), in_order AS (
-  -- The newest book's arrays on each record, so that the book after a heartbeat finds them one record before itself.
+  -- What the newest book tells on each record, so that the book after a heartbeat finds them one record before itself.
   SELECT
     record_type, venue, symbol, kafka_offset, event_time_ms, receive_time_ms, update_id, book_state, cause, reason, live,
     $quantity_columns,

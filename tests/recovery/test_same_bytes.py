@@ -14,8 +14,9 @@ from local_stack.kafka import EmbeddedKafka
 from orderbook.messages import Heartbeat, Trade, encode
 from orderbook.topics import partition_of, uncovered_partitions
 from tests.component.flink import recorded
-from tests.component.flink.job import START_WITHIN_S, Job, wait_until
+from tests.component.flink.job import START_WITHIN_S, Job
 from tests.component.flink.market import PARTITIONS, Record, heartbeat
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.recovery, pytest.mark.timeout(900)]
 

@@ -6,9 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -21,6 +20,7 @@ from connectors.kafka.source import committed_offset
 from local_stack.process import end_with_parent
 from orderbook.topics import Topics
 from tests.component.flink.market import DEPTH, PARTITIONS, Record
+from tests.processes import wait_until
 
 START_WITHIN_S = 240.0
 FINISH_WITHIN_S = 180.0
@@ -30,14 +30,6 @@ FITTED_FILE = Path(__file__).with_name("fitted.json")
 BUCKET_SIZES = {"BTCUSDT": 1.5, "ETHUSDT": 0.4}
 """A bucket of VPIN takes more than one trade, or a trade fills several."""
 BUCKETS_A_DAY = 35
-
-
-def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> None:
-    """Return as soon as the condition holds; fail where it does not in time."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {within_s} s"
-        time.sleep(0.05)
 
 
 class Job:

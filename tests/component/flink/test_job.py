@@ -24,8 +24,9 @@ from orderbook.metrics import WINDOW_COLUMNS
 from orderbook.settings import Settings
 from runtime.alert_rules import rules_in_force
 from tests.component.flink import oracle
-from tests.component.flink.job import FINISH_WITHIN_S, RULES_FILE, START_WITHIN_S, Job, wait_until
+from tests.component.flink.job import FINISH_WITHIN_S, RULES_FILE, START_WITHIN_S, Job
 from tests.component.flink.market import QUIET, Record, records
+from tests.processes import wait_until
 from tests.servers import broker_jars, free_port, start, stop
 
 pytestmark = [pytest.mark.component, pytest.mark.pipeline, pytest.mark.timeout(1200)]

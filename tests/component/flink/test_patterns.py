@@ -16,9 +16,10 @@ from orderbook.messages import Alert, Book, Trade, decode_alert, encode
 from orderbook.topics import partition_of, uncovered_partitions
 from tests import staged_market
 from tests.component.flink import market, planted, recorded
-from tests.component.flink.job import FINISH_WITHIN_S, START_WITHIN_S, Job, wait_until
+from tests.component.flink.job import FINISH_WITHIN_S, START_WITHIN_S, Job
 from tests.component.flink.market import PARTITIONS, Record, heartbeat
 from tests.pattern_oracle import Match, Message, large_orders_gone, matches, seen_lately
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.component, pytest.mark.pipeline, pytest.mark.timeout(1200)]
 

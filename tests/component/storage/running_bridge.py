@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,16 +30,15 @@ from orderbook.settings import Settings
 from orderbook.topics import Topics, partition_of
 from tests.component.storage.databases import Database
 from tests.component.storage.samples import window_json
+from tests.processes import wait_until
 
 WITHIN_S = 60.0
 PARTITIONS = 2
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {WITHIN_S:g} s: {what}"
-        time.sleep(0.05)
+    """Return as soon as the condition holds; fail where it does not within WITHIN_S."""
+    wait_until(condition, WITHIN_S, what)
 
 
 @dataclass(slots=True)
@@ -166,18 +164,24 @@ class Pipeline:
         wait_for(ready, f"the bridge's readiness:\n{self.log}")
 
     @contextmanager
+    def started(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A bridge, ready or not, that is gone afterwards."""
+        process = self.start(*command)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    @contextmanager
     def bridge(self) -> Iterator[subprocess.Popen[bytes]]:
         """A bridge that is ready, ended by SIGTERM; its status is checked."""
-        process = self.start()
-        try:
+        with self.started() as process:
             self.wait_until_ready(process)
             yield process
             process.terminate()
             assert process.wait(WITHIN_S) == 0, self.log
             assert "Traceback" not in self.log
-        finally:
-            process.kill()
-            process.wait()
 
 
 def settings_for(kafka: EmbeddedKafka, database: Database, valkey: EmbeddedValkey) -> Settings:

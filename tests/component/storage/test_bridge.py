@@ -88,14 +88,10 @@ def test_kills_lose_and_double_nothing(pipeline: Pipeline, live: redis.Redis) ->
     producing.start()
     try:
         for kill in range(1, kills + 1):
-            process = pipeline.start()
-            try:
+            with pipeline.started() as process:
                 pipeline.wait_until_ready(process)
                 goal = total * kill // (kills + 2)
                 wait_for(lambda goal=goal: len(pipeline.windows()) >= goal, f"{goal} windows")  # type: ignore[misc]  # early bound
-            finally:
-                process.kill()
-                process.wait()
     finally:
         producing.join()
     assert sent.is_set()
@@ -116,8 +112,7 @@ def test_kills_lose_and_double_nothing(pipeline: Pipeline, live: redis.Redis) ->
 
 def test_an_offset_is_committed_only_when_the_store_has_the_record(pipeline: Pipeline) -> None:
     symbol = unique_symbol()
-    process = pipeline.start()
-    try:
+    with pipeline.started() as process:
         pipeline.wait_until_ready(process)
         pipeline.send_windows(*[window(symbol, number) for number in range(5)])
         wait_for(lambda: pipeline.lag("database") == 0, "the first windows are committed")
@@ -129,9 +124,6 @@ def test_an_offset_is_committed_only_when_the_store_has_the_record(pipeline: Pip
             process.wait()
         written = len(pipeline.windows())
         assert pipeline.lag("database") >= 12 - written
-    finally:
-        process.kill()
-        process.wait()
     with pipeline.bridge():
         wait_for(lambda: len(pipeline.windows()) == 12, "the windows that were not committed")
 
@@ -144,8 +136,7 @@ def blocked(pipeline: Pipeline) -> bool:
 
 def test_a_stop_while_the_database_is_held_back_is_tidy_and_loses_nothing(pipeline: Pipeline) -> None:
     symbol = unique_symbol()
-    process = pipeline.start()
-    try:
+    with pipeline.started() as process:
         pipeline.wait_until_ready(process)
         with pipeline.database.connect() as holder, holder.transaction():
             holder.execute("LOCK TABLE orderbook_metrics IN SHARE MODE")
@@ -154,9 +145,6 @@ def test_a_stop_while_the_database_is_held_back_is_tidy_and_loses_nothing(pipeli
             process.terminate()
             assert process.wait(WITHIN_S) == 0, pipeline.log
         assert "Traceback" not in pipeline.log
-    finally:
-        process.kill()
-        process.wait()
     with pipeline.bridge():
         wait_for(lambda: len(pipeline.windows()) == 3, "the windows that were held back")
 
@@ -166,8 +154,7 @@ def test_without_redis_the_database_goes_on(kafka_server: EmbeddedKafka, migrate
     asyncio.run(valkey.prepare())
     pipeline = Pipeline(settings_for(kafka_server, migrated, valkey), migrated, tmp_path)
     symbol = unique_symbol()
-    process = pipeline.start()
-    try:
+    with pipeline.started() as process:
         pipeline.send_windows(window(symbol, 0))
         pipeline.send_metrics(metrics(symbol, 0))
         wait_for(lambda: len(pipeline.windows()) == 1, "a window, with Redis down from the start")
@@ -184,33 +171,22 @@ def test_without_redis_the_database_goes_on(kafka_server: EmbeddedKafka, migrate
                 assert recent(client, symbol) == [0, 1, 2, 3, 4]
         process.terminate()
         assert process.wait(WITHIN_S) == 0, pipeline.log
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_missing_table_is_one_line(
     kafka_server: EmbeddedKafka, database: Database, valkey_server: EmbeddedValkey, tmp_path: Path
 ) -> None:
     pipeline = Pipeline(settings_for(kafka_server, database, valkey_server), database, tmp_path)
-    process = pipeline.start()
-    try:
+    with pipeline.started() as process:
         assert process.wait(WITHIN_S) == 1, pipeline.log
-    finally:
-        process.kill()
-        process.wait()
     assert "the database has no table orderbook_metrics yet: run `python -m migrations up`" in pipeline.log
     assert "Traceback" not in pipeline.log
 
 
 def test_the_whole_bridge_as_one_flow_of_bytewax(pipeline: Pipeline, live: redis.Redis) -> None:
     symbol = unique_symbol()
-    process = pipeline.start("bytewax.run", "dataflows.bridge", "-s", "1")
-    try:
+    with pipeline.started("bytewax.run", "dataflows.bridge", "-s", "1") as process:
         pipeline.wait_until_ready(process)
         pipeline.send_windows(window(symbol, 1))
         pipeline.send_metrics(metrics(symbol, 1))
         wait_for(lambda: len(pipeline.windows()) == 1 and recent(live, symbol) == [1], "both stores")
-    finally:
-        process.kill()
-        process.wait()

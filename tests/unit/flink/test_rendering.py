@@ -111,8 +111,10 @@ def test_each_level_has_its_flow(depth: int) -> None:
     arrays = ("bid_price", "bid_qty", "ask_price", "ask_qty")
     assert kept == [(array, str(level)) for level in range(1, depth + 1) for array in arrays]
     flows = records.partition("last_told[3] < 1E308 THEN ARRAY[")[2].partition("\n  ]")[0].split(",\n")
-    read = [{kept[int(place) - 1] for place in re.findall(r"\b(?:last|newest)_told\[(\d+)\]", flow)} for flow in flows]
-    assert read == [{(array, str(level)) for array in arrays} for level in range(1, depth + 1)]
+    read = [[kept[int(place) - 1] for place in re.findall(r"\b(?:last|newest)_told\[(\d+)\]", flow)] for flow in flows]
+    # Four comparisons of two prices, and a quantity each.
+    sides = [["bid_price", "bid_price", "bid_qty"]] * 2 + [["ask_price", "ask_price", "ask_qty"]] * 2
+    assert read == [[(array, str(level)) for side in sides for array in side] for level in range(1, depth + 1)]
 
 
 def test_settings_arrive_where_they_are_meant() -> None:
