@@ -11,7 +11,6 @@ from __future__ import annotations
 import gzip
 import heapq
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +57,7 @@ def files(name: str) -> tuple[Path, ...]:
 def books(paths: Iterable[Path]) -> Iterator[tuple[int, Values]]:
     """(event time in ms, the values that the built-in rules watch) after each diff that follows the snapshot."""
     sides: dict[str, dict[float, float]] = {"b": {}, "a": {}}
-    usual: dict[str, deque[float]] = {name: deque(maxlen=BASELINE) for name in ("spread", "b", "a")}
+    usual: dict[str, list[float]] = {name: [] for name in ("spread", "b", "a")}
     snapshot_id: int | None = None
     waiting = []
     for frame in _frames(paths):
@@ -93,7 +92,7 @@ def _apply(diff: dict[str, list[list[str]]], sides: dict[str, dict[float, float]
                 del levels[float(price)]
 
 
-def _values(sides: dict[str, dict[float, float]], usual: dict[str, deque[float]]) -> Values:
+def _values(sides: dict[str, dict[float, float]], usual: dict[str, list[float]]) -> Values:
     bids, asks = heapq.nlargest(DEPTH, sides["b"]), heapq.nsmallest(DEPTH, sides["a"])
     now = {
         "spread": asks[0] - bids[0],
@@ -101,6 +100,9 @@ def _values(sides: dict[str, dict[float, float]], usual: dict[str, deque[float]]
         "a": sum(sides["a"][price] for price in asks),
     }
     for name, value in now.items():
+        if len(usual[name]) == BASELINE:
+            # As in the job, a third at once.
+            del usual[name][: BASELINE // 3]
         usual[name].append(value)
     warm = len(usual["spread"]) >= BASELINE_WARM_UP_BOOKS
     to_usual = {name: value * len(usual[name]) / sum(usual[name]) for name, value in now.items()}

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from orderbook.settings import Settings
 
 JOB_NAME: Final = "orderbook"
+AT_ONCE: Final = 0
+"""The buffer timeout of an exchange that sends each record without waiting for another, in ms: for rare ones."""
 
 
 def configuration(
@@ -43,7 +45,7 @@ def configuration(
         "parallelism.default": str(settings.flink_parallelism),
         "table.local-time-zone": "UTC",
         "pipeline.object-reuse": "true",
-        "execution.buffer-timeout.interval": "20 ms",
+        "execution.buffer-timeout.interval": "10 ms",
         # Operators keep their state when a statement is added after them.
         "table.exec.uid.generation": "ALWAYS",
         # What several outputs read is planned once, and computed once.
@@ -55,8 +57,9 @@ def configuration(
         "restart-strategy.type": "exponential-delay",
         "python.executable": sys.executable,
         "python.client.executable": sys.executable,
-        # The default second would delay every alert by up to as much. The records are gathered before they come here.
-        "python.fn-execution.bundle.time": "20",
+        # The default second would delay every alert by up to as much. The records were gathered before they come here:
+        # those of all shards come at once.
+        "python.fn-execution.bundle.time": "5",
     }
     if resume_from is not None:
         options["execution.state-recovery.path"] = resume_from
@@ -95,7 +98,7 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
         queries=(statements["alert_records"], statements["pattern_matches"]),
     )
     keyed = keyed_by_first_field(alert_records, records_type(sql.rules))
-    steps = keyed.process(AlertFunction(sql.rules), ROW_TYPE).uid("alerts").name("alerts")
+    steps = keyed.process(AlertFunction(sql.rules), ROW_TYPE).uid("alerts").name("alerts").set_buffer_timeout(AT_ONCE)
     alert_schema = Schema.new_builder()
     for column in alert_columns():
         alert_schema.column(column.name, column.sql_type)
@@ -167,6 +170,8 @@ def keyed_by_first_field(stream: DataStream, record: TypeInformation) -> KeyedSt
     pair_type = Types.ROW([Types.STRING(), record])
     # The same rows under the kind of type that Python operators take.
     java_stream.getTransformation().setOutputType(pair_type.get_java_type_info())
+    # They have waited for each other already.
+    java_stream.getTransformation().setBufferTimeout(AT_ONCE)
     key_type = Types.ROW([Types.STRING()])
     keyed = java_stream.keyBy(get_gateway().jvm.KeyByKeySelector(), key_type.get_java_type_info())
     return KeyedStream(keyed, record, stream)

@@ -43,9 +43,6 @@ TRUSTED_MS: Final = (
 )
 """How long the symbol was live before a record and within its second, by the state that the record before it told."""
 
-FOLLOWS_ON: Final = "record_type = 'book' AND live AND last_book > untrusted_before"
-"""Whether a record is a live book and the symbol was live at the book before and since then."""
-
 _AGGREGATES: Final[dict[Statistic, str]] = {
     "open": "FIRST_VALUE({0})",
     "high": "MAX({0})",
@@ -107,8 +104,8 @@ _NO_ASK: Final = "1E308"
 _LEVEL: Final = {"bid_price": "0", "bid_qty": "0", "ask_price": _NO_ASK, "ask_qty": "0"}
 """The arrays of a book that tell of its levels, each with what stands for one that is not there."""
 
-_LAST_COUNTS: Final = ("level_updates", "trades")
-"""What a record tells of the symbol's book before it besides its levels."""
+_LAST_COUNTS: Final = ("kafka_offset", "level_updates", "trades")
+"""What a record tells of the symbol's book before it besides its levels: whole numbers that a DOUBLE holds exactly."""
 
 
 def quantities(depth: int) -> dict[str, str]:
@@ -151,11 +148,13 @@ def last_columns(depth: int) -> dict[str, str]:
         "last_bid_depth": _sum(_told("last", "bid_qty", level) for level in _levels(depth)),
         "last_ask_depth": _sum(_told("last", "ask_qty", level) for level in _levels(depth)),
     }
-    counts = {
-        f"last_{name}": f"CAST(last_told[{place}] AS BIGINT)"
-        for place, name in enumerate(_LAST_COUNTS, len(_LEVEL) * depth + 1)
-    }
+    counts = {f"last_{name}": f"CAST({_told_count(name, depth)} AS BIGINT)" for name in _LAST_COUNTS}
     return {name: f"CASE WHEN {_two_sided('last')} THEN {sql} END" for name, sql in of_levels.items()} | counts
+
+
+def follows_on(depth: int) -> str:
+    """Return the SQL of whether a record is a live book and the symbol was live at the book before and since then."""
+    return f"record_type = 'book' AND live AND {_told_count('kafka_offset', depth)} > untrusted_before"
 
 
 def level_flows(depth: int) -> str:
@@ -166,9 +165,8 @@ def level_flows(depth: int) -> str:
     """
     first, *others = (_level_flow(level) for level in _levels(depth))
     flows = ",\n    ".join((f"CASE WHEN {_ONCE} THEN {first} END", *others))
-    return (
-        f"CASE WHEN {FOLLOWS_ON} AND {_two_sided('newest')} AND {_two_sided('last')} THEN ARRAY[\n    {flows}\n  ] END"
-    )
+    comparable = f"{follows_on(depth)} AND {_two_sided('newest')} AND {_two_sided('last')}"
+    return f"CASE WHEN {comparable} THEN ARRAY[\n    {flows}\n  ] END"
 
 
 def adjustments(tables: FittedTables) -> str:
@@ -243,6 +241,11 @@ def _level_flow(level: int) -> str:
 def _told(book: str, name: str, level: int) -> str:
     """What `newest_told` or `last_told` says of a level."""
     return f"{book}_told[{len(_LEVEL) * (level - 1) + tuple(_LEVEL).index(name) + 1}]"
+
+
+def _told_count(name: str, depth: int) -> str:
+    """What `last_told` says besides the levels."""
+    return f"last_told[{len(_LEVEL) * depth + _LAST_COUNTS.index(name) + 1}]"
 
 
 def _two_sided(book: str) -> str:

@@ -13,7 +13,6 @@ import msgspec
 
 from flink import patterns
 from flink.measuring import (
-    FOLLOWS_ON,
     OF_SECONDS,
     ROLLED_UP,
     SECONDS_HEAD,
@@ -23,6 +22,7 @@ from flink.measuring import (
     adjustments,
     book_told,
     flow_weights,
+    follows_on,
     last_columns,
     level_flows,
     live_metric_expressions,
@@ -59,6 +59,7 @@ VIEWS: Final = (
     "window_records",
     "second_sums",
     "second_runs",
+    "usual_spreads",
     "seconds",
     "ten_seconds",
     "minutes",
@@ -77,6 +78,8 @@ STATEMENTS: Final = (
 
 ALERT_BATCH_MS: Final = 20
 """How long records wait for others of their shard before the alerts are given them."""
+BASELINE_PARTS: Final = 3
+"""Parts of SPREAD_BASELINE_UPDATES, of which a rolling mean lets go one at a time (`records.sql`)."""
 ALERT_SHARDS: Final = 16
 """Keys that the alerts' state is kept under: as many writes at most for each bundle of records."""
 
@@ -163,18 +166,18 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "last_columns": _named(last_columns(depth)),
         "level_flows": level_flows(depth),
         "metric_expressions": _named(metric_expressions(depth)),
-        "baseline_records": str(baseline),
+        "baseline_third": str(baseline // BASELINE_PARTS),
         "alert_shards": str(ALERT_SHARDS),
         "alert_batch_ms": str(ALERT_BATCH_MS),
         "alert_batch_s": f"{ALERT_BATCH_MS / 1000:.3f}",
-        "alert_values": _listed(alert_values(rules, baseline_books=baseline)),
+        "alert_values": _listed(alert_values(rules, baseline_third=baseline // BASELINE_PARTS)),
         "metrics_columns": _declared(_columns(Metrics)),
         "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),
         "processed_columns": _declared((*_window_head(), *_statistics())),
         "flow_weights": flow_weights(fitted, depth),
         "adjustments": adjustments(fitted),
         "trusted_ms": TRUSTED_MS,
-        "follows_on": FOLLOWS_ON,
+        "follows_on": follows_on(depth),
         "live_metric_expressions": _named(live_metric_expressions()),
         "trade_readable": TRADE_READABLE,
         "no_metrics": _listed("CAST(NULL AS DOUBLE)" for _ in METRICS),

@@ -251,9 +251,9 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """The metrics of one book (topic metrics, key symbol); definitions in `orderbook.metrics`.
 
     Depths are sums over the top CALCULATE_DEPTH levels, in base currency; `spread_baseline` is the mean spread of the
-    books among the symbol's last SPREAD_BASELINE_UPDATES records, this one included, in quote currency. `level_flows`
-    are the order flow imbalances of levels 1 … CALCULATE_DEPTH in base currency, whose first is `ofi`; null where that
-    is.
+    books among the symbol's last SPREAD_BASELINE_UPDATES records, this one included, let go a third at a time, in quote
+    currency. `level_flows` are the order flow imbalances of levels 1 … CALCULATE_DEPTH in base currency, whose first is
+    `ofi`; null where that is.
     """
 
     schema_version: int = SCHEMA_VERSION

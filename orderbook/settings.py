@@ -139,7 +139,7 @@ class Settings(BaseSettings):
         default=600,
         ge=10,
         le=100_000,
-        description="Records of a symbol, books and heartbeats, that the rolling means look back.",
+        description="Records of a symbol, books and heartbeats, that the rolling means look back on at most.",
     )
 
     feed: Feed = Field(

@@ -8,10 +8,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 DEPTH = 10
@@ -190,8 +192,31 @@ def microprices(fitted: Mapping[str, Fitted]) -> pl.Expr:
 
 
 def rolling_mean(name: str, records: int) -> pl.Expr:
-    """The mean of what is known of a column among a symbol's last records, of which `place` tells the number."""
-    return pl.col(name).rolling_mean_by("place", window_size=f"{records}i", min_samples=1).over("symbol")
+    """The mean of what is known of a column among a symbol's last records, of which `place` tells the number.
+
+    The records are let go a third at a time: of a record in the n-th third from the beginning, those of the thirds
+    n - 2 and n - 1 are looked back on, and those of its own up to it.
+    """
+    return _over_recent(name, records, lambda known: float(known.mean()) if known.size else None)
+
+
+def rolling_count(name: str, records: int) -> pl.Expr:
+    """How many values `rolling_mean` is the mean of."""
+    return _over_recent(name, records, lambda known: float(known.size)).cast(pl.Int64)
+
+
+def _over_recent(name: str, records: int, told: Callable[[npt.NDArray[np.float64]], float | None]) -> pl.Expr:
+    third = records // 3
+
+    def of_symbol(rows: pl.Series) -> pl.Series:
+        places, values = (rows.struct.field(field).to_numpy() for field in ("place", name))
+        found = []
+        for row, place in enumerate(places):
+            looked_back_on = values[np.searchsorted(places, (place // third - 2) * third) : row + 1].astype(float)
+            found.append(told(looked_back_on[~np.isnan(looked_back_on)]))
+        return pl.Series(found, dtype=pl.Float64)
+
+    return pl.struct("place", name).map_batches(of_symbol, return_dtype=pl.Float64).over("symbol")
 
 
 def depths() -> dict[str, pl.Expr]:

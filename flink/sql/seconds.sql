@@ -4,15 +4,11 @@ CREATE TEMPORARY VIEW seconds AS
 SELECT *,
   $of_seconds
 FROM (
-  SELECT *,
-    PERCENTILE(spread_sum / NULLIF(spread_count, 0), ARRAY[0.25, 0.5, 0.75]) OVER usual AS spread_quartiles,
-    COUNT(spread_sum / NULLIF(spread_count, 0)) OVER usual AS usual_seconds
+  SELECT told.*, usual.spread_quartiles, usual.usual_seconds
   FROM (
     SELECT *, LAG(newest_mid) OVER (PARTITION BY venue, symbol ORDER BY closed_at) AS mid_before
     FROM second_runs
-  )
-  WINDOW usual AS (
-    PARTITION BY venue, symbol ORDER BY closed_at
-    RANGE BETWEEN INTERVAL '$usual_preceding_s' SECOND PRECEDING AND CURRENT ROW
-  )
+  ) AS told
+  JOIN usual_spreads AS usual
+  ON told.venue = usual.venue AND told.symbol = usual.symbol AND told.closed_at = usual.closed_at
 )

@@ -2,7 +2,8 @@
 
 The first two are SQL expressions over the job's view `measured`. Besides the metrics and the quantities they are made
 of, it has `spread_baseline`, `bid_depth_baseline` and `ask_depth_baseline`, the means over the two-sided books in the
-symbol's last SPREAD_BASELINE_UPDATES records, this one included, and `baseline_books`, how many such books there are.
+symbol's last SPREAD_BASELINE_UPDATES records, this one included, let go a third at a time, and `baseline_books`, how
+many such books there are.
 """
 
 from __future__ import annotations

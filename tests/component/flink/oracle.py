@@ -15,7 +15,7 @@ from tests.component.flink.job import BUCKET_SIZES, BUCKETS_A_DAY, FITTED_FILE
 from tests.component.flink.market import DEPTH, Record
 
 BASELINE_RECORDS = 150
-WARM_UP = 100
+WARM_UP = 50
 KEY = ("symbol", "update_id")
 SIDES = ("bid", "ask")
 DEPTHS = tuple(f"{side}_depth" for side in SIDES)
@@ -100,9 +100,7 @@ def metrics(records: list[Record]) -> pl.DataFrame:
         integrated_ofi=oracle.integrated_flow(of_depth, of_levels), microprice=oracle.microprices(tables)
     )
     usual = {f"{name}_baseline": oracle.rolling_mean(name, BASELINE_RECORDS) for name in ("spread", *DEPTHS)}
-    two_sided_books = pl.col("spread").is_not_null().cast(pl.Int64)
-    counted = two_sided_books.rolling_sum_by("place", window_size=f"{BASELINE_RECORDS}i", min_samples=1).over("symbol")
-    return frame.with_columns(baseline_books=counted, **usual).drop(
+    return frame.with_columns(baseline_books=oracle.rolling_count("spread", BASELINE_RECORDS), **usual).drop(
         "bid_price", "bid_qty", "ask_price", "ask_qty", "place"
     )
 
