@@ -78,8 +78,6 @@ STATEMENTS: Final = (
 
 ALERT_BATCH_MS: Final = 20
 """How long records wait for others of their shard before the alerts are given them."""
-BASELINE_PARTS: Final = 3
-"""Parts of SPREAD_BASELINE_UPDATES, of which a rolling mean lets go one at a time (`records.sql`)."""
 ALERT_SHARDS: Final = 16
 """Keys that the alerts' state is kept under: as many writes at most for each bundle of records."""
 
@@ -146,7 +144,7 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
     topics = Topics(settings.topic_prefix)
     depth = settings.calculate_depth
     quantity_columns = quantities(depth)
-    baseline = settings.spread_baseline_updates
+    baseline_third = settings.spread_baseline_updates // 3
     fitted = fitted_in_force(settings)
     return {
         "bootstrap_servers": _literal("KAFKA_BOOTSTRAP_SERVERS", settings.kafka_bootstrap_servers),
@@ -166,11 +164,11 @@ def _values(settings: Settings, rules: AlertRules) -> dict[str, str]:
         "last_columns": _named(last_columns(depth)),
         "level_flows": level_flows(depth),
         "metric_expressions": _named(metric_expressions(depth)),
-        "baseline_third": str(baseline // BASELINE_PARTS),
+        "baseline_third": str(baseline_third),
         "alert_shards": str(ALERT_SHARDS),
         "alert_batch_ms": str(ALERT_BATCH_MS),
         "alert_batch_s": f"{ALERT_BATCH_MS / 1000:.3f}",
-        "alert_values": _listed(alert_values(rules, baseline_third=baseline // BASELINE_PARTS)),
+        "alert_values": _listed(alert_values(rules, baseline_third=baseline_third)),
         "metrics_columns": _declared(_columns(Metrics)),
         "metrics_fields": _listed(_metrics_field(column.name) for column in _columns(Metrics)),
         "processed_columns": _declared((*_window_head(), *_statistics())),
