@@ -13,14 +13,12 @@ from flink.rendering import alert_columns
 from orderbook.alerts import AlertRecord, AlertRules, SymbolAlerts, observe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream import RuntimeContext
 
-HEARTBEAT: Final = "heartbeat"
-
-
+_records: Final = msgspec.json.Decoder(AlertRecord, strict=False)
+"""Not strict, for a value that is not finite is a text in JSON."""
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(SymbolAlerts)
 _NOTHING: Final = SymbolAlerts()
@@ -55,19 +53,18 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         self._state = runtime_context.get_state(ValueStateDescriptor("symbols", Types.PICKLED_BYTE_ARRAY()))
         self._shards: dict[str, Shard] = {}
 
-    def process_element(self, value: list[Row], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Take some records of a shard, in their order."""
+    def process_element(self, value: Sequence[str], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        """Take some records of a shard, in their order, each the text that watched.sql makes."""
         shard = self._shard(ctx.get_current_key())
         changed = False
-        for symbol, venue, record_type, event_time_ms, untrusted, cause, *values in value:
-            watched = () if record_type == HEARTBEAT else tuple(values)
-            record = AlertRecord(venue, symbol, event_time_ms, watched, untrusted, cause)
-            before = shard.symbols.get(symbol, _NOTHING)
+        for text in value:
+            record = _records.decode(text)
+            before = shard.symbols.get(record.symbol, _NOTHING)
             after, alerts = observe(before, record, self._rules)
             for alert in alerts:
                 yield Row("alert", *msgspec.structs.astuple(alert))
             if after != before:
-                shard.put(symbol, after)
+                shard.put(record.symbol, after)
                 changed = True
         if changed:
             # Flink encodes it at the end of the bundle, as it stands by then.
@@ -80,16 +77,8 @@ class AlertFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         return found
 
 
-def records_type(rules: AlertRules) -> TypeInformation:
-    """Return the type of what alert_records.sql gathers: records, each as `process_element` takes it apart."""
-    record = Types.ROW(
-        [
-            *(Types.STRING(), Types.STRING(), Types.STRING(), Types.LONG(), Types.STRING(), Types.STRING()),
-            *(Types.DOUBLE() for _ in rules.values),
-        ]
-    )
-    return Types.OBJECT_ARRAY(record)
-
+RECORDS_TYPE: Final = Types.BASIC_ARRAY(Types.STRING())
+"""What alert_records.sql gathers for one call of `AlertFunction.process_element`."""
 
 _FLINK_TYPES: Final = {"STRING": Types.STRING(), "BIGINT": Types.LONG(), "DOUBLE": Types.DOUBLE()}
 ROW_TYPE: Final = Types.ROW_NAMED(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
+from find_libpython import find_libpython
 from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
-from flink.alert_function import ROW_TYPE, AlertFunction, records_type
+from flink.alert_function import RECORDS_TYPE, ROW_TYPE, AlertFunction
+from flink.checkpoints import Checkpoints
 from flink.rendering import TABLES, VIEWS, alert_columns
+from orderbook.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from orderbook.settings import Settings
 
 JOB_NAME: Final = "orderbook"
+PythonMode = Literal["thread", "process"]
 AT_ONCE: Final = 0
 """The buffer timeout of an exchange that sends each record without waiting for another, in ms: for rare ones."""
 
@@ -55,6 +59,7 @@ def configuration(
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.num-retained": "3",
         "restart-strategy.type": "exponential-delay",
+        "python.execution-mode": python_mode(settings),
         "python.executable": sys.executable,
         "python.client.executable": sys.executable,
         # The default second would delay every alert by up to as much. The records were gathered before they come here:
@@ -80,6 +85,27 @@ def configuration(
     return configured
 
 
+def python_mode(settings: Settings) -> PythonMode:
+    """Return where Python runs: in a thread of the JVM that loads its shared library, or in a process of its own.
+
+    Some Pythons are built without such a library. Raises SettingsError where FLINK_PYTHON asks for a thread then.
+    """
+    if settings.flink_python == "process":
+        return "process"
+    if find_libpython() is not None:
+        return "thread"
+    if settings.flink_python == "thread":
+        raise SettingsError(
+            f"FLINK_PYTHON='thread', but {sys.executable} has no shared library: install libpython, or say auto"
+        )
+    return "process"
+
+
+def checkpoints_of(settings: Settings, sql: JobSql) -> Checkpoints:
+    """Return the place of the job's checkpoints; Python's state in a thread and in a process are not each other's."""
+    return Checkpoints.of_job(settings.state_dir, f"{sql.fingerprint}-{python_mode(settings)}")
+
+
 def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
     """Put the whole dataflow into `environment`, ready to be executed."""
     tables = StreamTableEnvironment.create(environment)
@@ -97,7 +123,7 @@ def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:
         inserts=(statements["insert_metrics"], statements["insert_processed"]),
         queries=(statements["alert_records"], statements["pattern_matches"]),
     )
-    keyed = keyed_by_first_field(alert_records, records_type(sql.rules))
+    keyed = keyed_by_first_field(alert_records, RECORDS_TYPE)
     steps = keyed.process(AlertFunction(sql.rules), ROW_TYPE).uid("alerts").name("alerts").set_buffer_timeout(AT_ONCE)
     alert_schema = Schema.new_builder()
     for column in alert_columns():

@@ -18,10 +18,9 @@ from pyflink.datastream import StreamExecutionEnvironment
 from rich.console import Console
 
 from flink.broker import wait_for_topics
-from flink.checkpoints import Checkpoints
 from flink.gateway import COMPILE_LONG_METHODS, Gateway, jvm_args
 from flink.jars import fetch_jars
-from flink.job import JOB_NAME, build, configuration
+from flink.job import JOB_NAME, build, checkpoints_of, configuration, python_mode
 from flink.rendering import render
 from orderbook.errors import StackError
 from runtime.logs import get_logger
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from orderbook.settings import Settings
 
 WORKER_MODE: Final = "_python_worker_execution_mode"
+BEAM_WORKER: Final = "pyflink.fn_execution.beam.beam_worker_pool_service"
 START_POLL_S: Final = 0.1
 READY_POLL_S: Final = 0.5
 START_TIMEOUT_S: Final = 120
@@ -50,7 +50,7 @@ def run(settings: Settings) -> None:
     sql = render(settings)
     lock_file = Path(str(resources.files("flink").joinpath("jars.lock.toml")))
     jars = fetch_jars(lock_file, settings.state_dir / "jars", console=Console(stderr=True))
-    checkpoints = Checkpoints.of_job(settings.state_dir, sql.fingerprint)
+    checkpoints = checkpoints_of(settings, sql)
     newest = checkpoints.newest()
     if newest is not None:
         checkpoints.forget_all_but(newest)
@@ -65,13 +65,14 @@ def run(settings: Settings) -> None:
             jars=jars,
             long_methods=COMPILE_LONG_METHODS in options,
         )
-        environment = _planned(configured, sql)
+        environment = _planned(configured, sql, own_process=python_mode(settings) == "process")
         wait_for_topics(settings)
         client = environment.execute_async(JOB_NAME)
         _logger.info(
             "job_submitted",
             job=str(client.get_job_id()),
             fingerprint=sql.fingerprint,
+            python=python_mode(settings),
             resumed_from=newest.name if newest else None,
         )
         _watch(client, gateway)
@@ -85,26 +86,28 @@ def run(settings: Settings) -> None:
         _logger.info("ended")
 
 
-def _planned(configured: Configuration, sql: JobSql) -> StreamExecutionEnvironment:
-    """Return the job, planned.
+def _planned(configured: Configuration, sql: JobSql, *, own_process: bool) -> StreamExecutionEnvironment:
+    """Return the job, planned; `own_process`: Python is to run in one.
 
-    PyFlink imports Beam, four seconds' work, before the JVM plans the first statement. Here the two happen at once:
-    the worker that needs Beam is only opened when the plan stands.
+    PyFlink then imports Beam, four seconds' work, before the JVM plans the first statement. Here the two happen at
+    once: the worker that needs Beam is only opened when the plan stands.
     """
     # The planner keeps things in its JVM thread, and Py4J gives each Python thread one of its own: a collection in the
     # importing thread would release Java objects there, and the planning would go on in the wrong JVM thread.
     gc.disable()
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="import-beam") as pool:
-            imported = pool.submit(importlib.import_module, "pyflink.fn_execution.beam.beam_worker_pool_service")
+            imported = pool.submit(importlib.import_module, BEAM_WORKER) if own_process else None
             os.environ[WORKER_MODE] = "process"
             environment = StreamExecutionEnvironment.get_execution_environment(configured)
             build(environment, sql)
             del os.environ[WORKER_MODE]
-            imported.result()
+            if imported is not None:
+                imported.result()
     finally:
         gc.enable()
-    environment._open()  # noqa: SLF001 - what PyFlink's own constructor does without the variable
+    if own_process:
+        environment._open()  # noqa: SLF001 - what PyFlink's own constructor does without the variable
     return environment
 
 

@@ -30,6 +30,7 @@ from pydantic_settings import (
 from orderbook.errors import SettingsError
 
 Feed = Literal["auto", "binance", "binance_us", "binance_usdm", "binance_coinm", "simulator", "recording"]
+FlinkPython = Literal["auto", "thread", "process"]
 RecordWhenFull = Literal["delete_oldest", "stop"]
 DepthStream = Literal["depth", "depth5", "depth10", "depth20"]
 Venue = Literal["binance", "binance_us", "binance_usdm", "binance_coinm", "simulator", "recording"]
@@ -160,6 +161,11 @@ class Settings(BaseSettings):
     watermark_delay_ms: int = Field(default=500, ge=0, le=60_000, description="Event-time disorder windows wait for.")
     checkpoint_interval_ms: int = Field(default=5000, ge=100, description="Time between two Flink checkpoints.")
     flink_parallelism: int = Field(default=1, ge=1, le=1024, description="Parallelism of the Flink job.")
+    flink_python: FlinkPython = Field(
+        default="auto",
+        description="Where the alerts' Python runs: a `thread` of Flink's JVM, a `process` of its own, or, `auto`, "
+        "a thread where this Python has a shared library to load.",
+    )
 
     database_host: str = Field(default="127.0.0.1", description="PostgreSQL or TimescaleDB host.")
     database_port: Port = Field(default=15432, description="PostgreSQL or TimescaleDB port.")

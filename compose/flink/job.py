@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from pyflink.datastream import StreamExecutionEnvironment
 
-from flink.checkpoints import Checkpoints
-from flink.job import JOB_NAME, build, configuration
+from flink.job import JOB_NAME, build, checkpoints_of, configuration
 from flink.rendering import render
 from orderbook.settings import load_settings
 
 settings = load_settings()
 sql = render(settings)
-checkpoints = Checkpoints.of_job(settings.state_dir, sql.fingerprint)
+checkpoints = checkpoints_of(settings, sql)
 newest = checkpoints.newest()
 environment = StreamExecutionEnvironment.get_execution_environment(
     configuration(settings, checkpoints=checkpoints.uri, resume_from=newest.as_uri() if newest else None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import pickle
 from typing import Any
 
@@ -56,11 +58,10 @@ def opened(state: KeptState) -> tuple[AlertFunction, Context]:
     return function, context
 
 
-def row(record: AlertRecord) -> Row:
-    kind = "book" if record.values else "heartbeat"
-    values = record.values or (None,) * len(RULES.values)
-    head = (record.symbol, record.venue, kind, record.event_time_ms, record.untrusted, record.cause)
-    return Row(*head, *values)
+def text(record: AlertRecord) -> str:
+    """The record as watched.sql makes it."""
+    doubt = (record.untrusted, record.cause)
+    return json.dumps((record.venue, record.symbol, record.event_time_ms, record.values, *doubt))
 
 
 def record(symbol: str, time_ms: int, imbalance: float | None, *, trusted: bool) -> AlertRecord:
@@ -119,7 +120,7 @@ def test_symbols_of_one_key_tell_what_each_tells_alone_and_go_on_after_any_cut(
         state = KeptState(state.checkpoint)
         function, context = opened(state)
         for some in batched(part, together):
-            got += list(function.process_element([row(one) for one in some], context))
+            got += list(function.process_element([text(one) for one in some], context))
         assert state.reads <= 1
     assert named(got) == told(records)
 
@@ -134,7 +135,15 @@ def test_a_record_that_changes_nothing_writes_nothing(kind: str) -> None:
     state = KeptState()
     function, context = opened(state)
     calm = record("AAAUSDT", 1_700_000_000_000, None if kind == "heartbeat" else 0.0, trusted=True)
-    list(function.process_element([row(calm)], context))
+    list(function.process_element([text(calm)], context))
     written = state.writes
-    list(function.process_element([row(calm), row(calm)], context))
+    list(function.process_element([text(calm), text(calm)], context))
     assert state.writes == written
+
+
+def test_a_value_that_is_not_finite_is_a_large_one() -> None:
+    function, context = opened(KeptState())
+    records = [record("AAAUSDT", 1_700_000_000_000 + 2000 * step, math.inf, trusted=True) for step in range(2)]
+    texts = [text(one).replace("Infinity", '"Infinity"') for one in records]
+    (fired,) = function.process_element(texts, context)
+    assert named([fired]) == told(records)
