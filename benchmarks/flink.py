@@ -152,7 +152,7 @@ class Bench:
 
     def reader(self, topic: str) -> Consumer:
         """A consumer of all partitions of a topic, from the beginning."""
-        consumer = Consumer({"bootstrap.servers": self._servers, "group.id": uuid.uuid4().hex, "fetch.wait.max.ms": 2})
+        consumer = Consumer({"bootstrap.servers": self._servers, "group.id": uuid.uuid4().hex})
         consumer.assign([TopicPartition(topic, part, OFFSET_BEGINNING) for part in range(PARTITIONS)])
         return consumer
 

@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 COMPILE_LONG_METHODS: Final = "-XX:-DontCompileHugeMethods"
 """A JVM without it interprets methods of more than 8000 bytes: the job's must then be split into short ones."""
 
+_CLASSES_AND_CODE: Final = (
+    "-XX:MaxMetaspaceSize=256m",
+    # Where there is room, neither new classes nor compiled code are a reason for a full collection.
+    "-XX:MetaspaceSize=200m",
+    "-XX:SweeperThreshold=60",
+)
+
 JVM_ARGS: Final = (
     "-Xms64m",
     "-Xmx512m",
@@ -38,7 +45,7 @@ JVM_ARGS: Final = (
     "-XX:TieredStopAtLevel=1",
     COMPILE_LONG_METHODS,
     "-Xss512k",
-    "-XX:MaxMetaspaceSize=256m",
+    *_CLASSES_AND_CODE,
     # Give back what the start needed: 50 MB.
     "-XX:MinHeapFreeRatio=20",
     "-XX:MaxHeapFreeRatio=40",
@@ -46,16 +53,16 @@ JVM_ARGS: Final = (
 """JVM options for a small, quickly started mini-cluster."""
 
 BUSY_JVM_ARGS: Final = (
-    "-Xms900m",
-    "-Xmx1200m",
-    # What a record needs is gone after a second or two: young enough never to become old, or each is collected twice,
-    # the second time in a pause of a third of a second.
-    "-Xmn640m",
-    "-XX:SurvivorRatio=3",
+    "-Xms2g",
+    "-Xmx2g",
+    # What a record needs is gone after a second or two. Of a large young generation little is still there to be copied
+    # when it is full, and none becomes old, to be collected again in a pause of a third of a second.
+    "-Xmn1400m",
+    "-XX:SurvivorRatio=8",
     "-XX:-UseAdaptiveSizePolicy",
     "-XX:+UseParallelGC",
     "-Xss512k",
-    "-XX:MaxMetaspaceSize=256m",
+    *_CLASSES_AND_CODE,
 )
 """JVM options for many symbols: it compiles for speed in its first minute, and a book takes less time from then on."""
 

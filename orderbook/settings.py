@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     topic_partitions: int = Field(default=1, ge=1, le=1024, description="Partitions of each topic.")
 
     watermark_delay_ms: int = Field(default=500, ge=0, le=60_000, description="Event-time disorder windows wait for.")
-    checkpoint_interval_ms: int = Field(default=5000, ge=100, description="Time between two Flink checkpoints.")
+    checkpoint_interval_ms: int = Field(default=30_000, ge=100, description="Time between two Flink checkpoints.")
     flink_parallelism: int = Field(default=1, ge=1, le=1024, description="Parallelism of the Flink job.")
     flink_python: FlinkPython = Field(
         default="auto",

@@ -166,6 +166,19 @@ def test_alerts_equal_the_rule_over_every_record(undisturbed: tuple[Job, Outputs
     assert quiet == ["FIRING", "RECOVERING", "RESOLVED"], "heartbeats alone fire and resolve"
 
 
+def test_python_in_a_process_of_its_own_tells_the_same(
+    kafka_server: EmbeddedKafka, expected: Expected, tmp_path: Path
+) -> None:
+    """As it runs where Python has no shared library."""
+    job = Job(kafka_server.bootstrap_servers, tmp_path, parallelism=2, settings={"FLINK_PYTHON": "process"})
+    job.produce(expected.records)
+    job.start()
+    outputs = finished(job, expected)
+    assert job.end(signal.SIGTERM) == 0
+    assert "python=process" in job.log.read_text()
+    assert_same_alerts(alerts_of(outputs), expected.alerts)
+
+
 def assert_same_alerts(got: list[Alert], wanted: list[Alert]) -> None:
     """Equal steps in equal order for each symbol; measured values to 1e-9."""
     for symbol in {alert.symbol for alert in wanted}:
