@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from find_libpython import find_libpython
 from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
 from flink.alert_function import RECORDS_TYPE, ROW_TYPE, AlertFunction
-from flink.checkpoints import Checkpoints
+from flink.python_mode import python_mode
 from flink.rendering import TABLES, VIEWS, alert_columns
-from orderbook.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from orderbook.settings import Settings
 
 JOB_NAME: Final = "orderbook"
-PythonMode = Literal["thread", "process"]
 AT_ONCE: Final = 0
 """The buffer timeout of an exchange that sends each record without waiting for another, in ms: for rare ones."""
 
@@ -83,27 +80,6 @@ def configuration(
     for name, value in options.items():
         configured.set_string(name, value)
     return configured
-
-
-def python_mode(settings: Settings) -> PythonMode:
-    """Return where Python runs: in a thread of the JVM that loads its shared library, or in a process of its own.
-
-    Some Pythons are built without such a library. Raises SettingsError where FLINK_PYTHON asks for a thread then.
-    """
-    if settings.flink_python == "process":
-        return "process"
-    if find_libpython() is not None:
-        return "thread"
-    if settings.flink_python == "thread":
-        raise SettingsError(
-            f"FLINK_PYTHON='thread', but {sys.executable} has no shared library: install libpython, or say auto"
-        )
-    return "process"
-
-
-def checkpoints_of(settings: Settings, sql: JobSql) -> Checkpoints:
-    """Return the place of the job's checkpoints; Python's state in a thread and in a process are not each other's."""
-    return Checkpoints.of_job(settings.state_dir, f"{sql.fingerprint}-{python_mode(settings)}")
 
 
 def build(environment: StreamExecutionEnvironment, sql: JobSql) -> None:

@@ -20,7 +20,8 @@ from rich.console import Console
 from flink.broker import wait_for_topics
 from flink.gateway import COMPILE_LONG_METHODS, Gateway, jvm_args
 from flink.jars import fetch_jars
-from flink.job import JOB_NAME, build, checkpoints_of, configuration, python_mode
+from flink.job import JOB_NAME, build, configuration
+from flink.python_mode import checkpoints_of, python_mode
 from flink.rendering import render
 from orderbook.errors import StackError
 from runtime.logs import get_logger

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from pyflink.datastream import StreamExecutionEnvironment
 
-from flink.job import JOB_NAME, build, checkpoints_of, configuration
+from flink.job import JOB_NAME, build, configuration
+from flink.python_mode import checkpoints_of
 from flink.rendering import render
 from orderbook.settings import load_settings
 

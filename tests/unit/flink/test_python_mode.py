@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import flink.job
-from flink.job import checkpoints_of, python_mode
+import flink.python_mode
+from flink.python_mode import checkpoints_of, python_mode
 from flink.rendering import render
 from orderbook.errors import SettingsError
 from orderbook.settings import FlinkPython, Settings
@@ -21,19 +21,19 @@ def told(where: FlinkPython) -> Settings:
 def test_a_python_with_a_shared_library_is_loaded_by_the_jvm_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch, where: FlinkPython, mode: str
 ) -> None:
-    monkeypatch.setattr(flink.job, "find_libpython", lambda: "/usr/lib/libpython3.11.so")
+    monkeypatch.setattr(flink.python_mode, "find_libpython", lambda: "/usr/lib/libpython3.11.so")
     assert python_mode(told(where)) == mode
 
 
 def test_one_without_has_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flink.job, "find_libpython", lambda: None)
+    monkeypatch.setattr(flink.python_mode, "find_libpython", lambda: None)
     assert python_mode(told("auto")) == python_mode(told("process")) == "process"
     with pytest.raises(SettingsError, match=r"FLINK_PYTHON='thread'.*shared library.*auto"):
         python_mode(told("thread"))
 
 
 def test_each_has_checkpoints_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(flink.job, "find_libpython", lambda: "/usr/lib/libpython3.11.so")
+    monkeypatch.setattr(flink.python_mode, "find_libpython", lambda: "/usr/lib/libpython3.11.so")
     of = {}
     for where in ("thread", "process"):
         settings = told(where).model_copy(update={"state_dir": tmp_path})
