@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,18 +77,24 @@ def _plots(frame: pl.DataFrame, match: Mapping[str, Any]) -> list[figure]:
     )
     plots = []
     for column, label in PANELS.items():
-        title = f"{match['side'] or 'no side'}, onset {onset_ms}: {label}"
-        panel = figure(width=320, height=150, title=Title(text=title, text_font_size="9px"))
+        panel = _panel(f"{match['side'] or 'no side'}, {_time(onset_ms)}: {label}")
         panel.step(near["seconds"].to_list(), near[column].to_list(), mode="after")
         panel.add_layout(BoxAnnotation(left=0, right=(end_ms - onset_ms) / 1000, fill_alpha=0.15, fill_color="orange"))
         plots.append(panel)
     if str(match["rule"]).startswith("spoof_like"):
         side = match["side"]
-        panel = figure(
-            width=320, height=150, title=Title(text="largest add and cut of each book", text_font_size="9px")
-        )
+        panel = _panel("largest add and cut of each book")
         panel.vbar(near["seconds"].to_list(), width=0.05, top=near[f"{side}_add"].to_list())
         panel.vbar(near["seconds"].to_list(), width=0.05, top=(-near[f"{side}_cut"]).to_list(), color="grey")
         panel.add_layout(BoxAnnotation(left=0, right=(end_ms - onset_ms) / 1000, fill_alpha=0.15, fill_color="orange"))
         plots.append(panel)
     return plots
+
+
+def _panel(title: str) -> figure:
+    # Five of them fit beside each other on a page of 1440 pixels.
+    return figure(width=280, height=150, title=Title(text=title, text_font_size="9px"))
+
+
+def _time(event_time_ms: int) -> str:
+    return datetime.fromtimestamp(event_time_ms / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
